@@ -1,0 +1,249 @@
+//! What can go wrong, for two audiences: a stable reason with public words for the caller, and private words for the
+//! journal and the log.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use crate::types::{AccountId, Violation};
+
+/// Why an act was not done, or not known to be done. `name` is the `reason` of the `google.rpc.ErrorInfo`, and stable.
+///
+/// The one table to gRPC codes is in `rpc/status.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorReason {
+    /// No identity was proven.
+    Unauthenticated,
+    /// Policy does not allow this act.
+    PermissionDenied,
+    /// The request itself is malformed.
+    InvalidRequest,
+    /// What was asked for is not served yet.
+    NotServed,
+    /// Too many operations are in flight.
+    Overloaded,
+    /// Another operation works on the same target.
+    ResourceBusy,
+    /// The journal cannot be written, so nothing may be done.
+    JournalUnavailable,
+    /// The gateway is stopping.
+    ShuttingDown,
+    /// The target is the organization's management account.
+    ManagementAccount,
+    /// The target is the account that the gateway itself runs in.
+    OwnAccount,
+    /// The target is protected by configuration.
+    ProtectedAccount,
+    /// The target does not belong to the organization.
+    AccountNotInOrganization,
+    /// The target's state is not ACTIVE.
+    AccountNotActive,
+    /// The region is not on the allow-list.
+    RegionNotAllowed,
+    /// The account owns no such bucket.
+    BucketNotFound,
+    /// The account owns no such queue.
+    QueueNotFound,
+    /// The bucket is in another region than the request says.
+    WrongRegion,
+    /// One of the two features for centralized root access is off.
+    FeatureNotEnabled,
+    /// Trusted access for IAM is off.
+    TrustedAccessNotEnabled,
+    /// A service control policy denies.
+    ScpDeny,
+    /// A resource control policy denies.
+    RcpDeny,
+    /// AWS denies, and does not say why.
+    AwsAccessDenied,
+    /// AWS does not accept the gateway's own credentials.
+    GatewayCredentials,
+    /// AWS throttles, after retries.
+    AwsThrottled,
+    /// AWS cannot be reached or fails; nothing was done.
+    AwsUnavailable,
+    /// AWS refuses a value that was asked for.
+    AwsRejected,
+    /// AWS says that the target changes at the moment.
+    AwsConflict,
+    /// AWS does not know what it was asked, which points to a wrong endpoint.
+    AwsMisconfigured,
+    /// STS is not active in the region for the target account.
+    RegionDisabled,
+    /// Part of what was asked for was done; the details say which part.
+    Incomplete,
+    /// The act may have been done, and no read could tell.
+    OutcomeUnknown,
+    /// A defect of the gateway.
+    Internal,
+}
+
+impl ErrorReason {
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::InvalidRequest => "INVALID_REQUEST",
+            Self::NotServed => "NOT_SERVED",
+            Self::Overloaded => "OVERLOADED",
+            Self::ResourceBusy => "RESOURCE_BUSY",
+            Self::JournalUnavailable => "JOURNAL_UNAVAILABLE",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::ManagementAccount => "MANAGEMENT_ACCOUNT",
+            Self::OwnAccount => "OWN_ACCOUNT",
+            Self::ProtectedAccount => "PROTECTED_ACCOUNT",
+            Self::AccountNotInOrganization => "ACCOUNT_NOT_IN_ORGANIZATION",
+            Self::AccountNotActive => "ACCOUNT_NOT_ACTIVE",
+            Self::RegionNotAllowed => "REGION_NOT_ALLOWED",
+            Self::BucketNotFound => "BUCKET_NOT_FOUND",
+            Self::QueueNotFound => "QUEUE_NOT_FOUND",
+            Self::WrongRegion => "WRONG_REGION",
+            Self::FeatureNotEnabled => "FEATURE_NOT_ENABLED",
+            Self::TrustedAccessNotEnabled => "TRUSTED_ACCESS_NOT_ENABLED",
+            Self::ScpDeny => "SCP_DENY",
+            Self::RcpDeny => "RCP_DENY",
+            Self::AwsAccessDenied => "AWS_ACCESS_DENIED",
+            Self::GatewayCredentials => "GATEWAY_CREDENTIALS",
+            Self::AwsThrottled => "AWS_THROTTLED",
+            Self::AwsUnavailable => "AWS_UNAVAILABLE",
+            Self::AwsRejected => "AWS_REJECTED",
+            Self::AwsConflict => "AWS_CONFLICT",
+            Self::AwsMisconfigured => "AWS_MISCONFIGURED",
+            Self::RegionDisabled => "REGION_DISABLED",
+            Self::Incomplete => "INCOMPLETE",
+            Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// What the caller can do about it: words and the page that they come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Help {
+    /// The fix.
+    pub words: &'static str,
+    /// Where it is documented.
+    pub url: &'static str,
+}
+
+/// An act that was not done, or is not known to be done.
+///
+/// `Display` prints the public words; [`Error::private`] is for the journal and the log only.
+#[derive(Clone, Debug)]
+pub struct Error {
+    reason: ErrorReason,
+    public: String,
+    private: Option<String>,
+    violations: Vec<Violation>,
+    metadata: BTreeMap<&'static str, String>,
+    retry_after: Option<Duration>,
+    help: Option<Help>,
+}
+
+impl Error {
+    /// An error with words for the caller.
+    #[must_use]
+    pub fn new(reason: ErrorReason, public: impl Into<String>) -> Self {
+        Self {
+            reason,
+            public: public.into(),
+            private: None,
+            violations: Vec::new(),
+            metadata: BTreeMap::new(),
+            retry_after: None,
+            help: None,
+        }
+    }
+
+    /// A malformed request: every field that broke a rule.
+    #[must_use]
+    pub fn invalid(violations: Vec<Violation>) -> Self {
+        let words: Vec<String> = violations.iter().map(ToString::to_string).collect();
+        Self { violations, ..Self::new(ErrorReason::InvalidRequest, words.join("; ")) }
+    }
+
+    /// A defect of the gateway; the caller learns no more than that.
+    #[must_use]
+    pub fn internal(private: impl Into<String>) -> Self {
+        Self::new(ErrorReason::Internal, "the gateway failed; its operators find the cause in the log and the journal")
+            .with_private(private)
+    }
+
+    /// Adds words for the journal and the log.
+    #[must_use]
+    pub fn with_private(mut self, words: impl Into<String>) -> Self {
+        self.private = Some(words.into());
+        self
+    }
+
+    /// Adds a machine-readable fact for the caller.
+    #[must_use]
+    pub fn with_metadata(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key, value.into());
+        self
+    }
+
+    /// Says which account it is about.
+    #[must_use]
+    pub fn about(self, account: AccountId) -> Self {
+        self.with_metadata("account_id", account.to_string())
+    }
+
+    /// Says how long to wait before a retry.
+    #[must_use]
+    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds the fix.
+    #[must_use]
+    pub const fn with_help(mut self, help: Help) -> Self {
+        self.help = Some(help);
+        self
+    }
+
+    /// The stable reason.
+    #[must_use]
+    pub const fn reason(&self) -> ErrorReason {
+        self.reason
+    }
+
+    /// Words for the journal and the log; the public ones where there are no others.
+    #[must_use]
+    pub fn private(&self) -> &str {
+        self.private.as_deref().unwrap_or(&self.public)
+    }
+
+    /// The fields that broke a rule.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Machine-readable facts.
+    #[must_use]
+    pub const fn metadata(&self) -> &BTreeMap<&'static str, String> {
+        &self.metadata
+    }
+
+    /// How long to wait before a retry.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// The fix.
+    #[must_use]
+    pub const fn help(&self) -> Option<Help> {
+        self.help
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.public)
+    }
+}
+
+impl std::error::Error for Error {}

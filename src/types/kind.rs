@@ -1,0 +1,68 @@
+//! The kinds of operations.
+
+use std::fmt;
+
+/// What can be asked of the gateway, one kind for each served RPC.
+///
+/// Every table over kinds is an exhaustive match without wildcard, so that a new kind does not compile until limits,
+/// policy, journal and timeouts know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Hands out temporary root credentials.
+    AssumeRoot,
+    /// Makes a bucket's policy manageable again.
+    UnlockBucketPolicy,
+    /// Makes a queue's policy manageable again.
+    UnlockQueuePolicy,
+    /// Deletes root credentials.
+    DeleteRootCredentials,
+    /// Lets the owner of the root mailbox recover the password.
+    AllowPasswordRecovery,
+    /// Lists root credentials.
+    AuditRootCredentials,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::AssumeRoot,
+        Self::UnlockBucketPolicy,
+        Self::UnlockQueuePolicy,
+        Self::DeleteRootCredentials,
+        Self::AllowPasswordRecovery,
+        Self::AuditRootCredentials,
+    ];
+
+    /// Name of the RPC, of the Cedar action and in the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AssumeRoot => "AssumeRoot",
+            Self::UnlockBucketPolicy => "UnlockBucketPolicy",
+            Self::UnlockQueuePolicy => "UnlockQueuePolicy",
+            Self::DeleteRootCredentials => "DeleteRootCredentials",
+            Self::AllowPasswordRecovery => "AllowPasswordRecovery",
+            Self::AuditRootCredentials => "AuditRootCredentials",
+        }
+    }
+
+    /// Whether the act changes anything, or lets somebody change something. An interrupted act that does must be looked
+    /// at by a person.
+    #[must_use]
+    pub const fn mutates(self) -> bool {
+        match self {
+            Self::AssumeRoot
+            | Self::UnlockBucketPolicy
+            | Self::UnlockQueuePolicy
+            | Self::DeleteRootCredentials
+            | Self::AllowPasswordRecovery => true,
+            Self::AuditRootCredentials => false,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
