@@ -1,0 +1,109 @@
+//! May they? Code asks, policy answers: the question names exactly the act, and who may is said in Cedar only.
+//!
+//! - principal: the [`Caller`](crate::authn::Caller), inside the groups that the configuration puts it in
+//! - action: the operation's [`Kind`]
+//! - resource: the account, or a bucket or queue inside it
+//! - context: reason, ticket, scheme and the act's arguments
+//!
+//! No policy, no permission. Cedar skips a policy that fails to evaluate, which would make a broken `forbid` vanish; here
+//! any evaluation error is a denial and an alarm. A [`Permit`] is the proof that an act was allowed, and can be made
+//! nowhere else.
+
+mod engine;
+mod entities;
+mod permit;
+mod source;
+
+pub use engine::{Denial, Engine};
+pub use permit::Permit;
+pub use source::{PolicyError, PolicyErrors, Sources};
+
+use std::collections::BTreeSet;
+
+use crate::types::{AccountId, BucketName, Kind, QueueRef, Reason, Region, TaskPolicy, Ticket};
+
+/// What an operation tells about itself, so that it can be judged and recorded.
+pub trait Ask {
+    /// Which kind of act it is.
+    const KIND: Kind;
+
+    /// What it acts on.
+    fn target(&self) -> Target;
+
+    /// The AWS task policy that its root session is limited by.
+    fn task_policy(&self) -> TaskPolicy;
+
+    /// The region that it acts in, as far as the request says.
+    fn region(&self) -> Option<&Region>;
+
+    /// Why it is asked for.
+    fn why(&self) -> &Why;
+
+    /// Its arguments, under the names that the schema gives them.
+    fn arguments(&self) -> Vec<(&'static str, Argument)>;
+}
+
+/// Why an act is asked for, in the caller's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// For the people who read the journal.
+    pub reason: Reason,
+    /// A reference in the caller's tracker.
+    pub ticket: Option<Ticket>,
+}
+
+/// What an operation acts on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// The root user of an account.
+    Account(AccountId),
+    /// A bucket of an account.
+    Bucket(AccountId, BucketName),
+    /// A queue, which names its account.
+    Queue(QueueRef),
+}
+
+impl Target {
+    /// The account whose root user acts.
+    #[must_use]
+    pub const fn account(&self) -> AccountId {
+        match self {
+            Self::Account(account) | Self::Bucket(account, _) => *account,
+            Self::Queue(queue) => queue.account,
+        }
+    }
+
+    /// ARN of what is acted on.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Account(account) => account.root_arn(),
+            Self::Bucket(_, bucket) => bucket.arn(),
+            Self::Queue(queue) => queue.arn(),
+        }
+    }
+}
+
+/// An argument of an act, as policy and journal see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// A text.
+    Text(String),
+    /// A whole number.
+    Number(i64),
+    /// A set of texts.
+    Texts(BTreeSet<&'static str>),
+}
+
+impl From<&Argument> for serde_json::Value {
+    fn from(argument: &Argument) -> Self {
+        match argument {
+            Argument::Text(text) => text.as_str().into(),
+            Argument::Number(number) => (*number).into(),
+            Argument::Texts(texts) => texts.iter().copied().collect(),
+        }
+    }
+}
+
+/// The schema that policies are validated against, in Cedar's own notation.
+pub const SCHEMA: &str = include_str!("authz/schema.cedarschema");

@@ -1,0 +1,74 @@
+//! Decides, and makes permits.
+
+use cedar_policy::{Authorizer, Decision, PolicySet, Response, Schema};
+
+use crate::authn::Caller;
+
+use super::{
+    Ask, Permit, PolicyErrors, Sources,
+    entities::{Groups, question},
+    source,
+};
+
+/// The loaded policies, ready to decide.
+#[derive(Debug)]
+pub struct Engine {
+    schema: Schema,
+    policies: PolicySet,
+    groups: Groups,
+    authorizer: Authorizer,
+}
+
+/// Why there is no permit. For operators: the caller learns only that the answer is no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Ids of the policies that forbid; empty if simply nothing permits.
+    pub policies: Vec<String>,
+    /// What kept a policy from being evaluated. Not empty means that somebody must look at it.
+    pub errors: Vec<String>,
+}
+
+impl Engine {
+    /// Parses and validates policies.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, with file, line and column.
+    pub fn load(sources: &Sources, groups: Groups) -> Result<Self, PolicyErrors> {
+        let schema = source::schema()?;
+        let policies = source::load(sources, &schema)?;
+        Ok(Self { schema, policies, groups, authorizer: Authorizer::new() })
+    }
+
+    /// How many policies there are.
+    #[must_use]
+    pub fn policies_count(&self) -> usize {
+        self.policies.policies().count()
+    }
+
+    /// Judges an operation. Any evaluation error is a denial: Cedar itself would skip the policy.
+    ///
+    /// # Errors
+    /// The denial.
+    pub fn authorize<O: Ask>(&self, operation: O, caller: Caller) -> Result<Permit<O>, Denial> {
+        let (request, entities) = question(&operation, &caller, &self.groups, &self.schema)
+            .map_err(|error| Denial { policies: Vec::new(), errors: vec![error] })?;
+        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
+        let policies = deciding_policies(&response);
+        let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
+        match response.decision() {
+            Decision::Allow if errors.is_empty() => Ok(Permit::new(operation, caller, policies)),
+            Decision::Allow | Decision::Deny => {
+                for error in &errors {
+                    tracing::error!(operation = O::KIND.name(), error, "a policy could not be evaluated; denied");
+                }
+                Err(Denial { policies, errors })
+            }
+        }
+    }
+}
+
+fn deciding_policies(response: &Response) -> Vec<String> {
+    let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
+    ids.sort_unstable();
+    ids
+}

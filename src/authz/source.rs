@@ -1,0 +1,180 @@
+//! Reads policies, and says with file, line and column what is wrong with them.
+
+use std::{fmt, str::FromStr};
+
+use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use miette::Diagnostic;
+
+use super::SCHEMA;
+
+/// Policy files as they were read: name and text.
+#[derive(Clone, Debug, Default)]
+pub struct Sources(pub Vec<(String, String)>);
+
+/// One thing that is wrong with a policy file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    /// `FILE:LINE:COLUMN`, or the file alone where no place is known.
+    pub place: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Everything that is wrong with a set of policy files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyErrors(pub Vec<PolicyError>);
+
+impl fmt::Display for PolicyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, error) in self.0.iter().enumerate() {
+            let separator = if n == 0 { "" } else { "\n" };
+            write!(f, "{separator}{}: {}", error.place, error.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyErrors {}
+
+/// The schema, parsed.
+pub(super) fn schema() -> Result<Schema, PolicyErrors> {
+    Schema::from_str(SCHEMA).map_err(|error| errors_of("schema.cedarschema", SCHEMA, &error))
+}
+
+/// Parses every file and validates all of it strictly against the schema. A policy's id is `FILE#ID`, where ID is its
+/// `@id("...")` annotation or its number in the file.
+pub(super) fn load(sources: &Sources, schema: &Schema) -> Result<PolicySet, PolicyErrors> {
+    let mut all = PolicySet::new();
+    let mut errors = Vec::new();
+    for (file, text) in &sources.0 {
+        match parse(file, text) {
+            Ok(policies) => {
+                for policy in policies {
+                    let id = policy.id().clone();
+                    if all.add(policy).is_err() {
+                        let message = format!("policy id `{id}` is used twice; give each policy its own @id(\"...\")");
+                        errors.push(PolicyError { place: file.clone(), message });
+                    }
+                }
+            }
+            Err(found) => errors.extend(found.0),
+        }
+    }
+    let validator = Validator::new(schema.clone());
+    let result = validator.validate(&all, ValidationMode::Strict);
+    errors.extend(result.validation_errors().map(|error| located(sources, error.policy_id(), error)));
+    if errors.is_empty() { Ok(all) } else { Err(PolicyErrors(errors)) }
+}
+
+fn parse(file: &str, text: &str) -> Result<Vec<Policy>, PolicyErrors> {
+    let set = PolicySet::from_str(text).map_err(|error| errors_of(file, text, &error))?;
+    if set.templates().next().is_some() {
+        let message = "templates are not supported: write the principal and the resource out".to_owned();
+        return Err(PolicyErrors(vec![PolicyError { place: file.to_owned(), message }]));
+    }
+    let named = |policy: &Policy| {
+        let id = policy.annotation("id").map_or_else(|| policy.id().to_string(), ToOwned::to_owned);
+        policy.new_id(PolicyId::new(format!("{file}#{id}")))
+    };
+    Ok(set.policies().map(named).collect())
+}
+
+/// A validation error in the file that its policy came from.
+fn located(sources: &Sources, id: &PolicyId, error: &dyn Diagnostic) -> PolicyError {
+    let id: &str = id.as_ref();
+    let source =
+        sources.0.iter().find(|(file, _)| id.strip_prefix(file.as_str()).is_some_and(|rest| rest.starts_with('#')));
+    let (file, text) = source.map_or((id, ""), |(file, text)| (file.as_str(), text.as_str()));
+    PolicyError { place: place(file, text, error), message: message(error) }
+}
+
+/// A diagnostic and those related to it, each at its place.
+fn errors_of(file: &str, text: &str, diagnostic: &dyn Diagnostic) -> PolicyErrors {
+    let one = |error: &dyn Diagnostic| PolicyError { place: place(file, text, error), message: message(error) };
+    let related = diagnostic.related().into_iter().flatten().map(one);
+    PolicyErrors(std::iter::once(one(diagnostic)).chain(related).collect())
+}
+
+fn message(error: &dyn Diagnostic) -> String {
+    let help = error.help().map(|help| format!(" ({help})")).unwrap_or_default();
+    format!("{error}{help}")
+}
+
+fn place(file: &str, text: &str, error: &dyn Diagnostic) -> String {
+    let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
+    match offset.and_then(|offset| text.get(..offset)) {
+        Some(before) => {
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+            format!("{file}:{line}:{column}")
+        }
+        None => file.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn load_text(text: &str) -> Result<PolicySet, PolicyErrors> {
+        load(&Sources(vec![("a.cedar".to_owned(), text.to_owned())]), &schema().unwrap())
+    }
+
+    #[test]
+    fn a_policy_is_named_by_its_file_and_annotation() {
+        let text = "@id(\"auditors\")\npermit(principal, action == Rootgate::Action::\"AuditRootCredentials\", resource);\n\
+                    forbid(principal, action, resource);";
+        let ids: Vec<String> = load_text(text).unwrap().policies().map(|p| p.id().to_string()).collect();
+        assert!(ids.contains(&"a.cedar#auditors".to_owned()), "{ids:?}");
+        assert!(ids.contains(&"a.cedar#policy1".to_owned()), "{ids:?}");
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_place() {
+        let errors = load_text("permit(principal, action, resource);\npermit(principal,, resource);").unwrap_err();
+        assert!(errors.0[0].place.starts_with("a.cedar:2:18"), "{errors}");
+    }
+
+    #[test]
+    fn an_unknown_action_or_attribute_is_refused_at_its_place() {
+        let unknown_action = "\n\npermit(principal, action == Rootgate::Action::\"Unlock\", resource);";
+        let errors = load_text(unknown_action).unwrap_err();
+        assert!(errors.0[0].place.starts_with("a.cedar:3:"), "{errors}");
+        let unknown_attribute =
+            "permit(principal, action == Rootgate::Action::\"AssumeRoot\", resource)\nwhen { context.why == \"x\" };";
+        let errors = load_text(unknown_attribute).unwrap_err();
+        assert!(errors.to_string().contains("a.cedar:2:"), "{errors}");
+        assert!(errors.to_string().contains("why"), "{errors}");
+    }
+
+    #[test]
+    fn every_error_of_every_file_is_reported() {
+        let sources = Sources(vec![
+            ("a.cedar".to_owned(), "permit(principal, action == Rootgate::Action::\"Nope\", resource);".to_owned()),
+            ("b.cedar".to_owned(), "permit(".to_owned()),
+        ]);
+        let errors = load(&sources, &schema().unwrap()).unwrap_err().to_string();
+        assert!(errors.contains("a.cedar:") && errors.contains("b.cedar:"), "{errors}");
+    }
+
+    #[test]
+    fn two_policies_with_one_id_are_refused() {
+        let twice = "@id(\"x\") forbid(principal, action, resource);\n".repeat(2);
+        assert!(load_text(&twice).unwrap_err().to_string().contains("used twice"));
+    }
+
+    #[test]
+    fn templates_are_refused() {
+        let template = "permit(principal == ?principal, action, resource);";
+        assert!(load_text(template).unwrap_err().to_string().contains("templates"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+            let _ = load_text(&text);
+        }
+    }
+}
