@@ -1,0 +1,88 @@
+//! Acts on AWS. The only place that names the AWS SDK.
+//!
+//! A root session is opened with a [`Permit`], for the account and the task policy that the permitted operation names,
+//! lives for that one operation and is dropped. Every answered call leaves its request id in the [`Trail`].
+
+mod directory;
+mod failure;
+mod iam;
+mod pace;
+mod platform;
+mod s3;
+mod session;
+mod sqs;
+mod trail;
+
+pub use directory::{AccountState, Directory, Organization};
+pub use failure::{AwsFailure, Fate};
+pub use iam::{
+    AccessKeyFacts, CredentialItem, KeyUse, MfaDeviceFacts, RootCredentials, RootSummary, SigningCertificateFacts,
+};
+pub use platform::{GatewayCredentials, Platform, PlatformError, PlatformSettings};
+pub use s3::{BucketPolicies, BucketRegion};
+pub use session::{IssuedCredentials, RootSession};
+pub use sqs::QueuePolicies;
+pub use trail::{AwsCall, Trail};
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    authz::{Ask, Permit},
+    error::Error,
+    types::{AccountId, Region},
+};
+
+/// The gateway's hold on AWS.
+#[derive(Debug)]
+pub struct Aws {
+    platform: Arc<Platform>,
+    directory: Directory,
+    sts: session::Sts,
+}
+
+impl Aws {
+    /// Clients for the gateway's own identity. Sends nothing. An account's state is believed for `account_cache_ttl`.
+    #[must_use]
+    pub fn new(platform: Platform, account_cache_ttl: Duration) -> Self {
+        let platform = Arc::new(platform);
+        Self { directory: Directory::new(&platform, account_cache_ttl), sts: session::Sts::new(&platform), platform }
+    }
+
+    /// What is known of the organization.
+    #[must_use]
+    pub const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Whether anything may be done in this region.
+    ///
+    /// # Errors
+    /// It is not on the allow-list.
+    pub fn allow_region(&self, region: &Region) -> Result<(), Error> {
+        self.platform.allow_region(region)
+    }
+
+    /// Opens the root session of a permitted operation: `sts:AssumeRoot` on its account with its task policy.
+    ///
+    /// # Errors
+    /// AWS's refusal. No session was opened then, or its credentials were lost with the answer.
+    pub async fn assume_root<O: Ask>(&self, permit: &Permit<O>, trail: &Trail) -> Result<RootSession, AwsFailure> {
+        let credentials = self.issue(permit, session::ROOT_SESSION_SECONDS, trail).await?;
+        let account: AccountId = permit.operation().target().account();
+        Ok(RootSession::new(Arc::clone(&self.platform), account, credentials, trail.clone()))
+    }
+
+    /// The same, for the one operation that hands the credentials to the caller.
+    ///
+    /// # Errors
+    /// AWS's refusal.
+    pub async fn issue<O: Ask>(
+        &self,
+        permit: &Permit<O>,
+        duration_seconds: u16,
+        trail: &Trail,
+    ) -> Result<IssuedCredentials, AwsFailure> {
+        let operation = permit.operation();
+        self.sts.assume_root(operation.target().account(), operation.task_policy(), duration_seconds, trail).await
+    }
+}

@@ -1,0 +1,82 @@
+//! Bucket policies, as the root user of the account that owns the bucket.
+
+use aws_types::SdkConfig;
+
+use super::{AwsFailure, Trail};
+use crate::types::{AccountId, BucketName};
+
+/// Reads and deletes bucket policies in one region. Every call says whose bucket it must be: names are global, and a
+/// typo must not reach somebody else's.
+pub struct BucketPolicies {
+    client: aws_sdk_s3::Client,
+    owner: AccountId,
+    trail: Trail,
+}
+
+/// Where a bucket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketRegion {
+    /// In this region, as AWS spells it.
+    In(String),
+    /// The account owns no bucket of that name.
+    NotOwned,
+}
+
+impl BucketPolicies {
+    pub(super) fn new(config: &SdkConfig, owner: AccountId, trail: Trail) -> Self {
+        Self { client: aws_sdk_s3::Client::new(config), owner, trail }
+    }
+
+    /// The bucket's policy, byte for byte; none if there is none.
+    ///
+    /// # Errors
+    /// AWS's refusal.
+    pub async fn get(&self, bucket: &BucketName) -> Result<Option<String>, AwsFailure> {
+        let call = self.client.get_bucket_policy().bucket(bucket.as_str()).expected_bucket_owner(self.owner.as_str());
+        match self.trail.note("s3", "GetBucketPolicy", call.send().await) {
+            Ok(output) => Ok(output.policy),
+            Err(failure) if failure.is(&["NoSuchBucketPolicy"]) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes the bucket's policy. AWS answers the same if there was none.
+    ///
+    /// # Errors
+    /// AWS's refusal, or no answer.
+    pub async fn delete(&self, bucket: &BucketName) -> Result<(), AwsFailure> {
+        let call =
+            self.client.delete_bucket_policy().bucket(bucket.as_str()).expected_bucket_owner(self.owner.as_str());
+        self.trail.note("s3", "DeleteBucketPolicy", call.send().await).map(drop)
+    }
+
+    /// Finds the bucket's region with `s3:ListAllMyBuckets`, the only way that the task policy permits, which proves at
+    /// the same time that the account owns the bucket.
+    ///
+    /// # Errors
+    /// AWS's refusal of a page. A failed listing is not an empty list.
+    pub async fn find(&self, bucket: &BucketName) -> Result<BucketRegion, AwsFailure> {
+        let mut continuation = None;
+        // A prefix can match many names; the exact one sorts first of them, so that the first page nearly always has it.
+        for _ in 0..LIST_PAGES_MAX {
+            let call = self.client.list_buckets().prefix(bucket.as_str()).max_buckets(LIST_PAGE_SIZE);
+            let call = call.set_continuation_token(continuation);
+            let page = self.trail.note("s3", "ListBuckets", call.send().await)?;
+            let exact = page.buckets().iter().find(|found| found.name() == Some(bucket.as_str()));
+            if let Some(found) = exact {
+                let region = found.bucket_region().unwrap_or_default().to_owned();
+                return Ok(BucketRegion::In(region));
+            }
+            continuation = page.continuation_token.filter(|token| !token.is_empty());
+            if continuation.is_none() {
+                return Ok(BucketRegion::NotOwned);
+            }
+        }
+        Err(AwsFailure::nonsense("s3", "ListBuckets", "more pages than an account can have buckets"))
+    }
+}
+
+/// S3's own maximum is 10,000; a smaller page answers faster, and the exact name sorts first.
+const LIST_PAGE_SIZE: i32 = 1000;
+/// An account has at most 1,000,000 buckets (S3 User Guide, "Bucket quotas").
+const LIST_PAGES_MAX: usize = 1000;

@@ -1,0 +1,52 @@
+//! Queue policies, as the root user of the account that owns the queue.
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use aws_types::SdkConfig;
+
+use super::{AwsFailure, Trail};
+use crate::types::{AccountId, QueueName};
+
+/// Reads and clears queue policies in one region. `sqs:SetQueueAttributes` could set any attribute, and the task policy
+/// permits that; this type sets `Policy` and nothing else.
+pub struct QueuePolicies {
+    client: aws_sdk_sqs::Client,
+    owner: AccountId,
+    trail: Trail,
+}
+
+impl QueuePolicies {
+    pub(super) fn new(config: &SdkConfig, owner: AccountId, trail: Trail) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(config), owner, trail }
+    }
+
+    /// The queue's URL, as AWS knows it.
+    ///
+    /// # Errors
+    /// AWS's refusal.
+    pub async fn url(&self, queue: &QueueName) -> Result<String, AwsFailure> {
+        let call =
+            self.client.get_queue_url().queue_name(queue.as_str()).queue_owner_aws_account_id(self.owner.as_str());
+        let output = self.trail.note("sqs", "GetQueueUrl", call.send().await)?;
+        output.queue_url.ok_or_else(|| AwsFailure::nonsense("sqs", "GetQueueUrl", "AWS answered success without a URL"))
+    }
+
+    /// The queue's policy, byte for byte; none if there is none.
+    ///
+    /// # Errors
+    /// AWS's refusal.
+    pub async fn get(&self, url: &str) -> Result<Option<String>, AwsFailure> {
+        let call = self.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::Policy);
+        let mut output = self.trail.note("sqs", "GetQueueAttributes", call.send().await)?;
+        let policy = output.attributes.as_mut().and_then(|attributes| attributes.remove(&QueueAttributeName::Policy));
+        Ok(policy.filter(|policy| !policy.is_empty()))
+    }
+
+    /// Clears the queue's policy: SQS removes it when it is set to the empty text.
+    ///
+    /// # Errors
+    /// AWS's refusal, or no answer.
+    pub async fn clear(&self, url: &str) -> Result<(), AwsFailure> {
+        let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, "");
+        self.trail.note("sqs", "SetQueueAttributes", call.send().await).map(drop)
+    }
+}

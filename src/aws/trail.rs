@@ -1,0 +1,78 @@
+//! What an operation leaves behind on AWS: the evidence for its outcome record and its receipt.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_types::request_id::RequestId;
+
+use super::AwsFailure;
+
+/// One answered AWS call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsCall {
+    /// Signing name of the service.
+    pub service: &'static str,
+    /// API operation.
+    pub operation: &'static str,
+    /// AWS request id, if the answer carried one.
+    pub request_id: Option<String>,
+    /// AWS error code, if the call failed.
+    pub error_code: Option<String>,
+}
+
+/// The calls of one operation, in the order of their answers. Shared by everything that acts for the operation, so that
+/// a failure half-way, and even a panic, leaves the evidence readable.
+#[derive(Clone, Debug, Default)]
+pub struct Trail(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<AwsCall>,
+    access_key_id: Option<String>,
+}
+
+/// An account has at most a few dozen root credentials; this only keeps a journal record from growing without end.
+const CALLS_MAX: usize = 256;
+
+impl Trail {
+    /// The calls so far.
+    #[must_use]
+    pub fn calls(&self) -> Vec<AwsCall> {
+        self.with(|state| state.calls.clone())
+    }
+
+    /// Access key id of the root session, once there is one.
+    #[must_use]
+    pub fn access_key_id(&self) -> Option<String> {
+        self.with(|state| state.access_key_id.clone())
+    }
+
+    pub(super) fn opened(&self, access_key_id: &str) {
+        self.with(|state| state.access_key_id = Some(access_key_id.to_owned()));
+    }
+
+    /// Notes a finished call, and turns the SDK's error into ours.
+    pub(super) fn note<T: RequestId, E: ProvideErrorMetadata>(
+        &self,
+        service: &'static str,
+        operation: &'static str,
+        result: Result<T, SdkError<E, HttpResponse>>,
+    ) -> Result<T, AwsFailure> {
+        let result = result.map_err(|error| AwsFailure::of(service, operation, &error));
+        let (request_id, error_code) = match &result {
+            Ok(output) => (output.request_id().map(ToOwned::to_owned), None),
+            Err(failure) => (failure.request_id.clone(), Some(failure.code_or_fate().to_owned())),
+        };
+        self.with(|state| {
+            if state.calls.len() < CALLS_MAX {
+                state.calls.push(AwsCall { service, operation, request_id, error_code });
+            }
+        });
+        result
+    }
+
+    fn with<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
+        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,76 @@
+//! The acts. One file each: what it asks for, what it does with its permit, and what is recorded of it.
+
+mod allow_password_recovery;
+mod assume_root;
+mod audit_root_credentials;
+mod delete_root_credentials;
+mod unlock;
+mod unlock_bucket_policy;
+mod unlock_queue_policy;
+
+pub use allow_password_recovery::{AllowPasswordRecovery, RecoveryAllowed};
+pub use assume_root::{AssumeRoot, SessionDuration};
+pub use audit_root_credentials::{AuditRootCredentials, RootCredentialsAudit, UsedAccessKey};
+pub use delete_root_credentials::{DeleteRootCredentials, Deletion, DeletionStatus, RootCredentialsDeletion};
+pub use unlock::{PreviousPolicy, Unlocked};
+pub use unlock_bucket_policy::{BucketUnlocked, UnlockBucketPolicy};
+pub use unlock_queue_policy::{QueueUnlocked, UnlockQueuePolicy};
+
+use serde_json::Value;
+
+use crate::{
+    authz::{Ask, Permit},
+    aws::{Aws, Trail},
+    error::Error,
+};
+
+/// An act that can be asked for. Only the gate runs one, with the permit that only authorization makes.
+pub trait Operation: Ask + Send + Sync + Sized + 'static {
+    /// What the caller gets back.
+    type Output: Send + 'static;
+
+    /// Does it. The gate drops the future when the operation's time is over; what AWS answered until then is in the
+    /// trail.
+    fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail)
+    -> impl Future<Output = Result<Self::Output, Error>> + Send;
+
+    /// What the outcome record says of it. Secrets never go in.
+    fn conclude(output: &Self::Output) -> Conclusion;
+}
+
+/// What became of an act that was carried through.
+#[derive(Clone, Debug)]
+pub struct Conclusion {
+    /// Whether anything was changed.
+    pub changed: bool,
+    /// The facts for the journal, a JSON object.
+    pub detail: Value,
+    /// Set if not all of it was done.
+    pub shortfall: Option<Error>,
+}
+
+/// Whether a change was seen by reading again after the act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// Nothing was changed.
+    NothingChanged,
+    /// The state is as the act promises.
+    Verified,
+    /// AWS acknowledged the change; a read still shows the old state.
+    PendingPropagation,
+    /// AWS acknowledged the change; the state could not be read again.
+    Unreadable,
+}
+
+impl Verification {
+    /// Name in the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NothingChanged => "NOTHING_CHANGED",
+            Self::Verified => "VERIFIED",
+            Self::PendingPropagation => "PENDING_PROPAGATION",
+            Self::Unreadable => "UNREADABLE",
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Creates the root user's login profile without a password, so that the owner of the root mailbox can recover it.
+
+use serde_json::json;
+
+use super::{Conclusion, Operation, Verification};
+use crate::{
+    authz::{Argument, Ask, Permit, Target, Why},
+    aws::{Aws, AwsFailure, Fate, Trail},
+    clock::Timestamp,
+    error::Error,
+    types::{AccountId, Kind, Region, TaskPolicy},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct AllowPasswordRecovery {
+    /// Whose root user.
+    pub account: AccountId,
+    /// Why.
+    pub why: Why,
+}
+
+/// What exists afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryAllowed {
+    /// False if there was a login profile already.
+    pub changed: bool,
+    /// What a second read showed.
+    pub verification: Verification,
+    /// When the login profile that now exists was created, if it could be read.
+    pub login_profile_created_at: Option<Timestamp>,
+}
+
+impl Ask for AllowPasswordRecovery {
+    const KIND: Kind = Kind::AllowPasswordRecovery;
+
+    fn target(&self) -> Target {
+        Target::Account(self.account)
+    }
+
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::IamCreateRootUserPassword
+    }
+
+    fn region(&self) -> Option<&Region> {
+        None
+    }
+
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        Vec::new()
+    }
+}
+
+impl Operation for AllowPasswordRecovery {
+    type Output = RecoveryAllowed;
+
+    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RecoveryAllowed, Error> {
+        let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
+        let root = session.root_credentials();
+        // Read first: after a lost answer the SDK's retry gets EntityAlreadyExists, which alone would not tell whether
+        // this act or an earlier one created the profile.
+        if let Some(created_at) = root.login_profile().await.map_err(AwsFailure::into_error)? {
+            let verification = Verification::NothingChanged;
+            return Ok(RecoveryAllowed { changed: false, verification, login_profile_created_at: Some(created_at) });
+        }
+        let unclear = match root.create_login_profile().await {
+            Ok(()) => None,
+            Err(failure) if failure.is(&["EntityAlreadyExists"]) => None,
+            Err(failure) if failure.fate == Fate::Unknown => Some(failure),
+            Err(failure) => return Err(failure.into_error()),
+        };
+        match (root.login_profile().await, unclear) {
+            (Ok(Some(created_at)), _) => Ok(RecoveryAllowed {
+                changed: true,
+                verification: Verification::Verified,
+                login_profile_created_at: Some(created_at),
+            }),
+            (_, Some(failure)) => Err(failure.into_unknown()),
+            (read, None) => Ok(RecoveryAllowed {
+                changed: true,
+                verification: if read.is_ok() { Verification::PendingPropagation } else { Verification::Unreadable },
+                login_profile_created_at: None,
+            }),
+        }
+    }
+
+    fn conclude(output: &RecoveryAllowed) -> Conclusion {
+        let detail = json!({
+            "verification": output.verification.name(),
+            "login_profile_created_at": output.login_profile_created_at.map(|at| at.to_string()),
+        });
+        Conclusion { changed: output.changed, detail, shortfall: None }
+    }
+}

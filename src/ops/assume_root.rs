@@ -1,0 +1,120 @@
+//! Hands out temporary root credentials, limited by one task policy.
+
+use std::{str::FromStr, time::Duration};
+
+use serde_json::json;
+
+use super::{Conclusion, Operation};
+use crate::{
+    authz::{Argument, Ask, Permit, Target, Why},
+    aws::{Aws, AwsFailure, IssuedCredentials, Trail},
+    error::Error,
+    types::{AccountId, Kind, Region, Rule, TaskPolicy},
+};
+
+/// How long credentials live: whole seconds, 1 to 900 (STS API Reference, "AssumeRoot", `DurationSeconds`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SessionDuration(u16);
+
+/// AWS's own limit.
+const SECONDS_MAX: u64 = 900;
+
+impl SessionDuration {
+    /// The shortest.
+    pub const MIN: Self = Self(1);
+
+    /// The number of seconds.
+    #[must_use]
+    pub const fn seconds(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<Duration> for SessionDuration {
+    type Error = Rule;
+
+    fn try_from(duration: Duration) -> Result<Self, Rule> {
+        const RULE: Rule = Rule::new("must be whole seconds from 1 to 900");
+        if duration.subsec_nanos() != 0 || !(1..=SECONDS_MAX).contains(&duration.as_secs()) {
+            return Err(RULE);
+        }
+        u16::try_from(duration.as_secs()).map(Self).map_err(|_| RULE)
+    }
+}
+
+impl FromStr for SessionDuration {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        let seconds = text.parse().map_err(|_| Rule::new("must be a number of seconds"))?;
+        Duration::from_secs(seconds).try_into()
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct AssumeRoot {
+    /// Whose root user.
+    pub account: AccountId,
+    /// What the credentials may do.
+    pub task_policy: TaskPolicy,
+    /// How long they live.
+    pub duration: SessionDuration,
+    /// Why.
+    pub why: Why,
+}
+
+impl Ask for AssumeRoot {
+    const KIND: Kind = Kind::AssumeRoot;
+
+    fn target(&self) -> Target {
+        Target::Account(self.account)
+    }
+
+    fn task_policy(&self) -> TaskPolicy {
+        self.task_policy
+    }
+
+    fn region(&self) -> Option<&Region> {
+        None
+    }
+
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        vec![
+            ("task_policy", Argument::Text(self.task_policy.name().to_owned())),
+            ("duration_seconds", Argument::Number(self.duration.0.into())),
+        ]
+    }
+}
+
+impl Operation for AssumeRoot {
+    type Output = IssuedCredentials;
+
+    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<IssuedCredentials, Error> {
+        let duration = permit.operation().duration.seconds();
+        // A lost answer is a session that nobody holds; AWS will say nothing more about it, and it ends by itself.
+        aws.issue(permit, duration, trail).await.map_err(AwsFailure::into_error)
+    }
+
+    fn conclude(issued: &IssuedCredentials) -> Conclusion {
+        let detail = json!({ "access_key_id": issued.access_key_id, "expiration": issued.expiration.to_string() });
+        Conclusion { changed: true, detail, shortfall: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_whole_seconds_up_to_the_limit_of_aws() {
+        assert_eq!(SessionDuration::try_from(Duration::from_secs(900)).unwrap().seconds(), 900);
+        for bad in [Duration::ZERO, Duration::from_secs(901), Duration::from_millis(1500), Duration::MAX] {
+            assert!(SessionDuration::try_from(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Deletes root credentials: list, delete item by item, list again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{Conclusion, Operation, Verification};
+use crate::{
+    authz::{Argument, Ask, Permit, Target, Why},
+    aws::{Aws, AwsFailure, CredentialItem, Fate, RootCredentials, Trail},
+    error::{Error, ErrorReason},
+    types::{AccountId, CredentialKind, Kind, Region, TaskPolicy},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct DeleteRootCredentials {
+    /// Whose root user.
+    pub account: AccountId,
+    /// Which kinds; never empty.
+    pub kinds: BTreeSet<CredentialKind>,
+    /// Why.
+    pub why: Why,
+}
+
+/// What became of one credential.
+#[derive(Clone, Debug)]
+pub struct Deletion {
+    /// Which; without id where a whole kind could not be listed.
+    pub item: CredentialItem,
+    /// What became of it.
+    pub status: DeletionStatus,
+    /// What AWS answered, if it was no success.
+    pub failure: Option<AwsFailure>,
+}
+
+/// What became of one credential. There is no default: each status is something that AWS said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionStatus {
+    /// It existed, and AWS acknowledged its deletion or a second listing showed that it is gone.
+    Deleted,
+    /// It was gone when it was to be deleted.
+    AlreadyAbsent,
+    /// It still exists, or could not be listed.
+    Failed,
+    /// No answer, and no second listing.
+    Unknown,
+}
+
+impl DeletionStatus {
+    /// Name in the journal.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Deleted => "DELETED",
+            Self::AlreadyAbsent => "ALREADY_ABSENT",
+            Self::Failed => "FAILED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What became of all of them.
+#[derive(Clone, Debug)]
+pub struct RootCredentialsDeletion {
+    /// Each credential that was found, and each kind that could not be listed.
+    pub items: Vec<Deletion>,
+    /// What the second listing showed.
+    pub verification: Verification,
+}
+
+impl RootCredentialsDeletion {
+    /// Whether anything was deleted.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.items.iter().any(|item| item.status == DeletionStatus::Deleted)
+    }
+
+    /// Why it is not complete, if it is not.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<Error> {
+        let with = |status| self.items.iter().filter(move |item| item.status == status);
+        if let Some(unknown) = with(DeletionStatus::Unknown).next() {
+            return Some(unknown.failure.clone().map_or_else(not_known, AwsFailure::into_unknown));
+        }
+        let failed = with(DeletionStatus::Failed).next()?;
+        let count = with(DeletionStatus::Failed).count();
+        // Nothing done at all: the cause itself is the most useful answer.
+        let cause = failed.failure.clone().filter(|_| !self.changed()).map(AwsFailure::into_error);
+        let words = format!("{count} of {} root credentials could not be deleted; see the items", self.items.len());
+        Some(cause.unwrap_or_else(|| Error::new(ErrorReason::Incomplete, words)))
+    }
+}
+
+fn not_known() -> Error {
+    Error::new(
+        ErrorReason::OutcomeUnknown,
+        "it is not known whether a root credential was deleted; audit before you try again",
+    )
+}
+
+impl Ask for DeleteRootCredentials {
+    const KIND: Kind = Kind::DeleteRootCredentials;
+
+    fn target(&self) -> Target {
+        Target::Account(self.account)
+    }
+
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::IamDeleteRootUserCredentials
+    }
+
+    fn region(&self) -> Option<&Region> {
+        None
+    }
+
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        vec![("credential_kinds", Argument::Texts(self.kinds.iter().map(|kind| kind.name()).collect()))]
+    }
+}
+
+impl Operation for DeleteRootCredentials {
+    type Output = RootCredentialsDeletion;
+
+    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RootCredentialsDeletion, Error> {
+        let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
+        let root = session.root_credentials();
+        let listed = list(&root, permit.operation().kinds.iter().copied()).await;
+        let found: Vec<CredentialItem> = listed.values().flatten().flatten().cloned().collect();
+        let mut items: Vec<Deletion> = listed.iter().filter_map(|(kind, found)| unlisted(*kind, found)).collect();
+        if found.is_empty() {
+            return Ok(RootCredentialsDeletion { items, verification: Verification::NothingChanged });
+        }
+        items.extend(join_all(found.into_iter().map(|item| delete(&root, item))).await);
+        let again = list(&root, listed.into_iter().filter(|(_, found)| found.is_ok()).map(|(kind, _)| kind)).await;
+        let verification = settle(&mut items, &again);
+        items.sort_by(|a, b| a.item.cmp(&b.item));
+        Ok(RootCredentialsDeletion { items, verification })
+    }
+
+    fn conclude(output: &RootCredentialsDeletion) -> Conclusion {
+        let items: Vec<Value> = output
+            .items
+            .iter()
+            .map(|deletion| {
+                json!({
+                    "kind": deletion.item.kind.name(),
+                    "id": deletion.item.id,
+                    "status": deletion.status.name(),
+                    "aws_error_code": deletion.failure.as_ref().map(AwsFailure::code_or_fate),
+                })
+            })
+            .collect();
+        let detail = json!({ "items": items, "verification": output.verification.name() });
+        Conclusion { changed: output.changed(), detail, shortfall: output.shortfall() }
+    }
+}
+
+/// What a listing of each kind showed, or why it could not be listed.
+type Listing = BTreeMap<CredentialKind, Result<Vec<CredentialItem>, AwsFailure>>;
+
+async fn list(root: &RootCredentials, kinds: impl Iterator<Item = CredentialKind>) -> Listing {
+    join_all(kinds.map(|kind| async move { (kind, root.items(kind).await) })).await.into_iter().collect()
+}
+
+fn unlisted(kind: CredentialKind, found: &Result<Vec<CredentialItem>, AwsFailure>) -> Option<Deletion> {
+    let failure = found.as_ref().err()?.clone();
+    let item = CredentialItem { kind, id: String::new() };
+    Some(Deletion { item, status: DeletionStatus::Failed, failure: Some(failure) })
+}
+
+async fn delete(root: &RootCredentials, item: CredentialItem) -> Deletion {
+    let mut answer = root.delete(&item).await;
+    // The items are deleted at the same time and belong to one user, so IAM may ask for another try (HTTP 409: not done).
+    if answer.as_ref().is_err_and(|failure| failure.is(&["ConcurrentModification", "EntityTemporarilyUnmodifiable"])) {
+        answer = root.delete(&item).await;
+    }
+    let (status, failure) = match answer {
+        Ok(()) => (DeletionStatus::Deleted, None),
+        Err(failure) if failure.is(&["NoSuchEntity"]) => (DeletionStatus::AlreadyAbsent, Some(failure)),
+        Err(failure) if failure.fate == Fate::Unknown => (DeletionStatus::Unknown, Some(failure)),
+        Err(failure) => (DeletionStatus::Failed, Some(failure)),
+    };
+    Deletion { item, status, failure }
+}
+
+/// Lets the second listing decide what the answers left open, and says whether it shows what they claim.
+fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
+    for deletion in items.iter_mut().filter(|deletion| deletion.status == DeletionStatus::Unknown) {
+        if let Some(Ok(still_there)) = again.get(&deletion.item.kind) {
+            let gone = !still_there.contains(&deletion.item);
+            deletion.status = if gone { DeletionStatus::Deleted } else { DeletionStatus::Failed };
+        }
+    }
+    let known: BTreeSet<CredentialItem> = items.iter().map(|deletion| deletion.item.clone()).collect();
+    let appeared = again.values().flatten().flatten().filter(|item| !known.contains(*item));
+    let appeared: Vec<Deletion> =
+        appeared.map(|item| Deletion { item: item.clone(), status: DeletionStatus::Failed, failure: None }).collect();
+    items.extend(appeared);
+    if again.values().any(Result::is_err) {
+        return Verification::Unreadable;
+    }
+    let lingers = |deletion: &Deletion| {
+        let listed = again
+            .get(&deletion.item.kind)
+            .is_some_and(|found| found.as_ref().is_ok_and(|found| found.contains(&deletion.item)));
+        deletion.status == DeletionStatus::Deleted && listed
+    };
+    if items.iter().any(lingers) { Verification::PendingPropagation } else { Verification::Verified }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(id: &str) -> CredentialItem {
+        CredentialItem { kind: CredentialKind::AccessKey, id: id.to_owned() }
+    }
+
+    fn failure(code: &str, fate: Fate) -> AwsFailure {
+        AwsFailure {
+            service: "iam",
+            operation: "DeleteAccessKey",
+            status: None,
+            code: Some(code.to_owned()),
+            message: String::new(),
+            request_id: None,
+            bucket_region: None,
+            fate,
+        }
+    }
+
+    fn deletion(id: &str, status: DeletionStatus) -> Deletion {
+        let failure = (status != DeletionStatus::Deleted).then(|| failure("ServiceFailure", Fate::Unknown));
+        Deletion { item: key(id), status, failure }
+    }
+
+    fn listing(found: Result<Vec<CredentialItem>, AwsFailure>) -> Listing {
+        [(CredentialKind::AccessKey, found)].into()
+    }
+
+    #[test]
+    fn a_second_listing_tells_what_became_of_a_lost_answer() {
+        let mut items = vec![deletion("A", DeletionStatus::Unknown), deletion("B", DeletionStatus::Unknown)];
+        assert_eq!(settle(&mut items, &listing(Ok(vec![key("B")]))), Verification::Verified);
+        assert_eq!(items[0].status, DeletionStatus::Deleted);
+        assert_eq!(items[1].status, DeletionStatus::Failed);
+    }
+
+    #[test]
+    fn without_a_second_listing_it_stays_unknown() {
+        let mut items = vec![deletion("A", DeletionStatus::Unknown)];
+        let failed = listing(Err(failure("Throttling", Fate::Refused)));
+        assert_eq!(settle(&mut items, &failed), Verification::Unreadable);
+        assert_eq!(items[0].status, DeletionStatus::Unknown);
+        let outcome = RootCredentialsDeletion { items, verification: Verification::Unreadable };
+        assert_eq!(outcome.shortfall().unwrap().reason(), ErrorReason::OutcomeUnknown);
+    }
+
+    #[test]
+    fn a_credential_that_lingers_is_not_called_verified() {
+        let mut items = vec![deletion("A", DeletionStatus::Deleted)];
+        assert_eq!(settle(&mut items, &listing(Ok(vec![key("A")]))), Verification::PendingPropagation);
+    }
+
+    #[test]
+    fn a_credential_that_was_made_meanwhile_is_a_shortfall() {
+        let mut items = vec![deletion("A", DeletionStatus::Deleted)];
+        settle(&mut items, &listing(Ok(vec![key("B")])));
+        let outcome = RootCredentialsDeletion { items, verification: Verification::Verified };
+        assert_eq!(outcome.shortfall().unwrap().reason(), ErrorReason::Incomplete);
+    }
+
+    #[test]
+    fn success_is_only_where_every_item_is_gone() {
+        let of = |items| RootCredentialsDeletion { items, verification: Verification::Verified }.shortfall();
+        assert!(of(vec![]).is_none());
+        assert!(
+            of(vec![deletion("A", DeletionStatus::Deleted), deletion("B", DeletionStatus::AlreadyAbsent)]).is_none()
+        );
+        let partly = of(vec![deletion("A", DeletionStatus::Deleted), deletion("B", DeletionStatus::Failed)]).unwrap();
+        assert_eq!(partly.reason(), ErrorReason::Incomplete);
+        let none = of(vec![Deletion {
+            item: key("A"),
+            status: DeletionStatus::Failed,
+            failure: Some(failure("AccessDenied", Fate::Refused)),
+        }]);
+        assert_eq!(none.unwrap().reason(), ErrorReason::AwsAccessDenied);
+    }
+}

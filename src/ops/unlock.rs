@@ -1,0 +1,223 @@
+//! What unlocking a bucket and a queue have in common: read the policy, remove it, read again.
+//!
+//! Later modes (surgical removal, replacement) belong here, between the first read and the change.
+
+use serde_json::{Value, json};
+
+use super::Verification;
+use crate::{
+    aws::{AwsFailure, Fate},
+    error::{Error, ErrorReason},
+};
+
+/// A policy that can be read and removed.
+pub(super) trait RemovablePolicy: Sync {
+    fn read(&self) -> impl Future<Output = Result<Option<String>, AwsFailure>> + Send;
+    fn remove(&self) -> impl Future<Output = Result<(), AwsFailure>> + Send;
+}
+
+/// The policy before the act: the only undo there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PreviousPolicy {
+    /// There was none.
+    None,
+    /// As AWS returned it.
+    Text(String),
+    /// It could not be read; the AWS error code says why.
+    Unreadable(String),
+}
+
+/// What unlocking did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlocked {
+    /// The policy before.
+    pub previous: PreviousPolicy,
+    /// What a second read showed.
+    pub verification: Verification,
+}
+
+impl Unlocked {
+    /// Whether there was anything to remove.
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.previous != PreviousPolicy::None
+    }
+
+    pub(super) fn detail(&self) -> Value {
+        let (text, unreadable) = match &self.previous {
+            PreviousPolicy::None => (None, None),
+            PreviousPolicy::Text(text) => (Some(text), None),
+            PreviousPolicy::Unreadable(code) => (None, Some(code)),
+        };
+        json!({
+            "previous_policy": text,
+            "previous_policy_unreadable": unreadable,
+            "verification": self.verification.name(),
+        })
+    }
+}
+
+/// Deletes the whole policy.
+pub(super) async fn delete_policy(policy: &impl RemovablePolicy) -> Result<Unlocked, Error> {
+    let previous = match policy.read().await {
+        Ok(None) => {
+            return Ok(Unlocked { previous: PreviousPolicy::None, verification: Verification::NothingChanged });
+        }
+        Ok(Some(text)) => PreviousPolicy::Text(text),
+        Err(failure) => PreviousPolicy::Unreadable(unreadable(failure)?),
+    };
+    match policy.remove().await {
+        Ok(()) => {
+            let verification = match policy.read().await {
+                Ok(None) => Verification::Verified,
+                Ok(Some(_)) => Verification::PendingPropagation,
+                Err(_) => Verification::Unreadable,
+            };
+            Ok(Unlocked { previous, verification })
+        }
+        Err(failure) if failure.fate == Fate::Unknown => settle(policy, previous, failure).await,
+        Err(failure) => Err(failure.into_error()),
+    }
+}
+
+/// A policy that AWS refuses to show does not stop an explicit deletion. Everything else does: a bucket that is not
+/// there, and a failure that may be gone in a moment, for then a backup is still to be had.
+fn unreadable(failure: AwsFailure) -> Result<String, Error> {
+    let code = failure.code_or_fate().to_owned();
+    let error = failure.into_error();
+    match error.reason() {
+        ErrorReason::AwsAccessDenied | ErrorReason::ScpDeny | ErrorReason::RcpDeny => Ok(code),
+        _ => Err(error),
+    }
+}
+
+/// The removal got no clear answer: a read tells whether it was done.
+async fn settle(
+    policy: &impl RemovablePolicy,
+    previous: PreviousPolicy,
+    failure: AwsFailure,
+) -> Result<Unlocked, Error> {
+    match policy.read().await {
+        Ok(None) => Ok(Unlocked { previous, verification: Verification::Verified }),
+        // Still there: either it was not done, or the change is on its way. Removing is idempotent, but that is the
+        // caller's decision.
+        Ok(Some(_)) | Err(_) => Err(failure.into_unknown()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Answers from a script, and keeps what was asked.
+    struct Scripted {
+        reads: Mutex<Vec<Result<Option<String>, AwsFailure>>>,
+        removal: Result<(), AwsFailure>,
+        asked: Mutex<Vec<&'static str>>,
+    }
+
+    impl Scripted {
+        fn new(reads: Vec<Result<Option<String>, AwsFailure>>, removal: Result<(), AwsFailure>) -> Self {
+            Self { reads: Mutex::new(reads), removal, asked: Mutex::default() }
+        }
+
+        fn asked(&self) -> Vec<&'static str> {
+            self.asked.lock().unwrap().clone()
+        }
+    }
+
+    impl RemovablePolicy for Scripted {
+        async fn read(&self) -> Result<Option<String>, AwsFailure> {
+            self.asked.lock().unwrap().push("read");
+            self.reads.lock().unwrap().remove(0)
+        }
+
+        async fn remove(&self) -> Result<(), AwsFailure> {
+            self.asked.lock().unwrap().push("remove");
+            self.removal.clone()
+        }
+    }
+
+    fn failure(code: &str, fate: Fate) -> AwsFailure {
+        AwsFailure {
+            service: "s3",
+            operation: "DeleteBucketPolicy",
+            status: Some(403),
+            code: Some(code.to_owned()),
+            message: "words".to_owned(),
+            request_id: Some("R1".to_owned()),
+            bucket_region: None,
+            fate,
+        }
+    }
+
+    fn some(text: &str) -> Result<Option<String>, AwsFailure> {
+        Ok(Some(text.to_owned()))
+    }
+
+    #[tokio::test]
+    async fn nothing_to_do_is_its_own_answer_and_touches_nothing() {
+        let policy = Scripted::new(vec![Ok(None)], Ok(()));
+        let unlocked = delete_policy(&policy).await.unwrap();
+        assert!(!unlocked.changed());
+        assert_eq!(policy.asked(), ["read"]);
+    }
+
+    #[tokio::test]
+    async fn the_policy_is_kept_and_the_removal_is_read_back() {
+        let policy = Scripted::new(vec![some("{}"), Ok(None)], Ok(()));
+        let unlocked = delete_policy(&policy).await.unwrap();
+        assert_eq!(
+            unlocked,
+            Unlocked { previous: PreviousPolicy::Text("{}".to_owned()), verification: Verification::Verified }
+        );
+        assert_eq!(policy.asked(), ["read", "remove", "read"]);
+    }
+
+    #[tokio::test]
+    async fn an_old_state_after_the_act_is_not_called_verified() {
+        let policy = Scripted::new(vec![some("{}"), some("{}")], Ok(()));
+        assert_eq!(delete_policy(&policy).await.unwrap().verification, Verification::PendingPropagation);
+        let policy = Scripted::new(vec![some("{}"), Err(failure("AccessDenied", Fate::Refused))], Ok(()));
+        assert_eq!(delete_policy(&policy).await.unwrap().verification, Verification::Unreadable);
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_may_not_be_read_is_deleted_all_the_same() {
+        let denied = failure("AccessDenied", Fate::Refused);
+        let policy = Scripted::new(vec![Err(denied), Ok(None)], Ok(()));
+        let unlocked = delete_policy(&policy).await.unwrap();
+        assert_eq!(unlocked.previous, PreviousPolicy::Unreadable("AccessDenied".to_owned()));
+        assert!(unlocked.changed());
+    }
+
+    #[tokio::test]
+    async fn a_passing_failure_to_read_stops_the_act() {
+        for (code, fate) in
+            [("Throttling", Fate::Refused), ("NoSuchBucket", Fate::Refused), ("InternalError", Fate::Unknown)]
+        {
+            let policy = Scripted::new(vec![Err(failure(code, fate))], Ok(()));
+            assert!(delete_policy(&policy).await.is_err(), "{code}");
+            assert_eq!(policy.asked(), ["read"], "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_ends_as_the_truth_where_a_read_can_tell() {
+        let lost = || Err(failure("", Fate::Unknown));
+        let policy = Scripted::new(vec![some("{}"), Ok(None)], lost());
+        assert_eq!(delete_policy(&policy).await.unwrap().verification, Verification::Verified);
+        let policy = Scripted::new(vec![some("{}"), some("{}")], lost());
+        assert_eq!(delete_policy(&policy).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
+        let policy = Scripted::new(vec![some("{}"), Err(failure("", Fate::Unknown))], lost());
+        assert_eq!(delete_policy(&policy).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
+    }
+
+    #[tokio::test]
+    async fn a_refused_removal_is_an_error() {
+        let policy = Scripted::new(vec![some("{}")], Err(failure("AccessDenied", Fate::Refused)));
+        assert_eq!(delete_policy(&policy).await.unwrap_err().reason(), ErrorReason::AwsAccessDenied);
+    }
+}
