@@ -1,0 +1,56 @@
+//! Keeps a flood of unauthenticated calls from filling the journal: they are sampled, and the next one recorded says how
+//! many were not.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// So many unauthenticated refusals are recorded in a window: enough for every honest misconfiguration.
+const RECORDED_PER_WINDOW_MAX: u64 = 30;
+const WINDOW: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+pub(super) struct Flood(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    window: Option<Instant>,
+    recorded: u64,
+    unrecorded: u64,
+}
+
+impl Flood {
+    /// Whether to record this one; if so, how many before it were not.
+    pub(super) fn sample(&self) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if state.window.is_none_or(|start| now.duration_since(start) >= WINDOW) {
+            state.window = Some(now);
+            state.recorded = 0;
+        }
+        if state.recorded >= RECORDED_PER_WINDOW_MAX {
+            state.unrecorded = state.unrecorded.saturating_add(1);
+            return None;
+        }
+        state.recorded += 1;
+        Some(std::mem::take(&mut state.unrecorded))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_sampled_and_counted() {
+        let flood = Flood::default();
+        let recorded = (0..1000).filter(|_| flood.sample().is_some()).count();
+        assert_eq!(recorded as u64, RECORDED_PER_WINDOW_MAX);
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(flood.sample(), Some(1000 - RECORDED_PER_WINDOW_MAX));
+        assert_eq!(flood.sample(), Some(0));
+    }
+}

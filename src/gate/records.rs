@@ -1,0 +1,137 @@
+//! Turns decisions into journal records, and records into receipts.
+
+use serde_json::{Map, Value};
+
+use super::{Claims, Refused};
+use crate::{
+    authn::Caller,
+    authz::{Argument, Ask, Permit},
+    aws::{AwsCall, Trail},
+    error::{Error, ErrorReason},
+    journal::{AwsCallRecord, CallerRecord, ErrorRecord, Intent, Outcome, OutcomeResult, Position, Refusal},
+    ops::Conclusion,
+    types::OperationId,
+};
+
+/// Where an operation is recorded, and what AWS answered.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The operation.
+    pub operation_id: OperationId,
+    /// Its last record.
+    pub position: Position,
+    /// The answered AWS calls.
+    pub calls: Vec<AwsCall>,
+    /// Access key id of its root session.
+    pub access_key_id: Option<String>,
+}
+
+impl Receipt {
+    pub(super) fn new(operation_id: OperationId, position: Position, trail: &Trail) -> Self {
+        Self { operation_id, position, calls: trail.calls(), access_key_id: trail.access_key_id() }
+    }
+
+    /// Tells the caller of an error where it is recorded.
+    pub(super) fn attach(&self, error: Error) -> Error {
+        error
+            .with_metadata("operation_id", self.operation_id.to_string())
+            .with_metadata("journal_index", self.position.index.to_string())
+            .with_metadata("record_hash", self.position.hash.to_string())
+    }
+}
+
+/// A caller's claim can be a whole message long; a record keeps so many characters of it.
+const CLAIM_LENGTH_MAX: usize = 256;
+
+pub(super) fn caller(caller: &Caller) -> CallerRecord {
+    CallerRecord {
+        scheme: caller.scheme().name().to_owned(),
+        subject: caller.subject().to_owned(),
+        attributes: caller.attributes().clone(),
+    }
+}
+
+pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
+    let operation = permit.operation();
+    let why = operation.why();
+    let arguments: Map<String, Value> = operation
+        .arguments()
+        .iter()
+        .map(|(name, argument): &(&str, Argument)| ((*name).to_owned(), argument.into()))
+        .chain(operation.region().map(|region| ("region".to_owned(), region.as_str().into())))
+        .collect();
+    Intent {
+        operation_id: id,
+        operation: O::KIND,
+        caller: caller(permit.caller()),
+        account_id: operation.target().account(),
+        resource: Some(operation.target().arn()),
+        arguments: arguments.into(),
+        reason: why.reason.as_str().to_owned(),
+        ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
+        policies: permit.policies().to_vec(),
+    }
+}
+
+pub(super) fn outcome(
+    id: OperationId,
+    intent_index: u64,
+    conclusion: Result<&Conclusion, &Error>,
+    trail: &Trail,
+) -> Outcome {
+    let error = match conclusion {
+        Ok(conclusion) => conclusion.shortfall.as_ref(),
+        Err(error) => Some(error),
+    };
+    let conclusion = conclusion.ok();
+    Outcome {
+        operation_id: id,
+        intent_index,
+        result: result_of(error),
+        changed: conclusion.map(|conclusion| conclusion.changed),
+        error: error.map(error_record),
+        detail: conclusion.map_or(Value::Null, |conclusion| conclusion.detail.clone()),
+        aws_calls: trail.calls().into_iter().map(call_record).collect(),
+        access_key_id: trail.access_key_id(),
+    }
+}
+
+fn result_of(error: Option<&Error>) -> OutcomeResult {
+    match error.map(Error::reason) {
+        None => OutcomeResult::Succeeded,
+        Some(ErrorReason::OutcomeUnknown) => OutcomeResult::Unknown,
+        Some(_) => OutcomeResult::Failed,
+    }
+}
+
+pub(super) fn refusal(id: OperationId, claims: Claims, refused: &Refused, unrecorded_before: u64) -> Refusal {
+    Refusal {
+        operation_id: id,
+        rpc: claims.rpc.to_owned(),
+        caller: refused.caller.clone(),
+        account_id: claim(&claims.account_id),
+        resource: claim(&claims.resource),
+        reason: claim(&claims.reason),
+        ticket: claim(&claims.ticket),
+        error: error_record(&refused.error),
+        policies: refused.policies.clone(),
+        unrecorded_before,
+    }
+}
+
+fn claim(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.chars().take(CLAIM_LENGTH_MAX).collect())
+}
+
+fn error_record(error: &Error) -> ErrorRecord {
+    ErrorRecord { reason: error.reason().name().to_owned(), message: error.private().to_owned() }
+}
+
+fn call_record(call: AwsCall) -> AwsCallRecord {
+    AwsCallRecord {
+        service: call.service.to_owned(),
+        operation: call.operation.to_owned(),
+        request_id: call.request_id,
+        error_code: call.error_code,
+    }
+}

@@ -1,0 +1,144 @@
+//! The API: every method turns its message into an operation, lets the gate decide, and turns the outcome back.
+
+mod convert;
+mod reply;
+mod status;
+mod unserved;
+
+pub use status::{status, status_with};
+pub use unserved::Unserved;
+
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use crate::{
+    authn::Authentication,
+    error::Error,
+    gate::{Asked, Claims, Done, Gate},
+    ops::{Operation, SessionDuration},
+    pb::{self, root_access_service_server::RootAccessService},
+};
+
+use self::convert::Common;
+
+/// A root request is far smaller than this: a bucket policy has 20 KiB.
+pub const MESSAGE_BYTES_MAX_DEFAULT: usize = 64 * 1024;
+
+/// Life of the credentials that `AssumeRoot` hands out.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionDurations {
+    /// Where the request says nothing.
+    pub default: SessionDuration,
+    /// What a request may ask for at most.
+    pub max: SessionDuration,
+}
+
+/// Serves `rootgate.v1.RootAccessService`.
+pub struct RootAccess {
+    gate: Arc<Gate>,
+    durations: SessionDurations,
+}
+
+impl RootAccess {
+    /// Serves with this gate.
+    #[must_use]
+    pub const fn new(gate: Arc<Gate>, durations: SessionDurations) -> Self {
+        Self { gate, durations }
+    }
+
+    /// The way of every request.
+    async fn answer<M: Common, O: Operation, R>(
+        &self,
+        rpc: &'static str,
+        request: Request<M>,
+        parse: impl FnOnce(&M) -> Result<O, Error>,
+        reply: impl FnOnce(Done<O::Output>) -> Result<R, Status>,
+    ) -> Result<Response<R>, Status> {
+        let (_, extensions, message) = request.into_parts();
+        let caller = Authentication::of(&extensions);
+        let asked = Asked { caller, operation: parse(&message), claims: claims(rpc, &message) };
+        let done = self.gate.run(asked).await.map_err(|error| status(&error))?;
+        reply(done).map(Response::new)
+    }
+
+    async fn not_served<M: Common, R>(&self, rpc: &'static str, request: Request<M>) -> Result<Response<R>, Status> {
+        let (_, extensions, message) = request.into_parts();
+        let caller = Authentication::of(&extensions);
+        let error = self.gate.refuse(caller, claims(rpc, &message), unserved::not_served(rpc)).await;
+        Err(status(&error))
+    }
+}
+
+fn claims<M: Common>(rpc: &'static str, message: &M) -> Claims {
+    Claims {
+        rpc,
+        account_id: message.account_id().to_owned(),
+        resource: message.resource().to_owned(),
+        reason: message.reason().to_owned(),
+        ticket: message.ticket().to_owned(),
+    }
+}
+
+#[tonic::async_trait]
+impl RootAccessService for RootAccess {
+    async fn assume_root(
+        &self,
+        request: Request<pb::AssumeRootRequest>,
+    ) -> Result<Response<pb::AssumeRootResponse>, Status> {
+        let durations = self.durations;
+        self.answer("AssumeRoot", request, |message| convert::assume_root(message, durations), reply::assume_root).await
+    }
+
+    async fn unlock_bucket_policy(
+        &self,
+        request: Request<pb::UnlockBucketPolicyRequest>,
+    ) -> Result<Response<pb::UnlockBucketPolicyResponse>, Status> {
+        self.answer("UnlockBucketPolicy", request, convert::unlock_bucket_policy, reply::unlock_bucket_policy).await
+    }
+
+    async fn unlock_queue_policy(
+        &self,
+        request: Request<pb::UnlockQueuePolicyRequest>,
+    ) -> Result<Response<pb::UnlockQueuePolicyResponse>, Status> {
+        self.answer("UnlockQueuePolicy", request, convert::unlock_queue_policy, reply::unlock_queue_policy).await
+    }
+
+    async fn delete_root_credentials(
+        &self,
+        request: Request<pb::DeleteRootCredentialsRequest>,
+    ) -> Result<Response<pb::DeleteRootCredentialsResponse>, Status> {
+        let rpc = "DeleteRootCredentials";
+        self.answer(rpc, request, convert::delete_root_credentials, reply::delete_root_credentials).await
+    }
+
+    async fn allow_password_recovery(
+        &self,
+        request: Request<pb::AllowPasswordRecoveryRequest>,
+    ) -> Result<Response<pb::AllowPasswordRecoveryResponse>, Status> {
+        let rpc = "AllowPasswordRecovery";
+        self.answer(rpc, request, convert::allow_password_recovery, reply::allow_password_recovery).await
+    }
+
+    async fn audit_root_credentials(
+        &self,
+        request: Request<pb::AuditRootCredentialsRequest>,
+    ) -> Result<Response<pb::AuditRootCredentialsResponse>, Status> {
+        let rpc = "AuditRootCredentials";
+        self.answer(rpc, request, convert::audit_root_credentials, reply::audit_root_credentials).await
+    }
+
+    async fn restore_bucket_policy(
+        &self,
+        request: Request<pb::RestoreBucketPolicyRequest>,
+    ) -> Result<Response<pb::RestoreBucketPolicyResponse>, Status> {
+        self.not_served("RestoreBucketPolicy", request).await
+    }
+
+    async fn restore_queue_policy(
+        &self,
+        request: Request<pb::RestoreQueuePolicyRequest>,
+    ) -> Result<Response<pb::RestoreQueuePolicyResponse>, Status> {
+        self.not_served("RestoreQueuePolicy", request).await
+    }
+}

@@ -1,0 +1,298 @@
+//! Message to operation: parse, don't validate. All fields that break a rule are named at once.
+
+use std::{collections::BTreeSet, str::FromStr, time::Duration};
+
+use super::SessionDurations;
+use crate::{
+    authz::Why,
+    error::{Error, ErrorReason},
+    ops::{
+        AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, SessionDuration,
+        UnlockBucketPolicy, UnlockQueuePolicy,
+    },
+    pb,
+    types::{AccountId, CredentialKind, QueueRef, Rule, TaskPolicy, Violation},
+};
+
+/// Collects what is wrong with a message.
+#[derive(Default)]
+struct Fields {
+    violations: Vec<Violation>,
+    not_served: Vec<&'static str>,
+}
+
+impl Fields {
+    /// The parsed field; what is wrong with it is kept.
+    fn parse<T: FromStr<Err = Rule>>(&mut self, field: &'static str, text: &str) -> Option<T> {
+        self.take(field, text.parse())
+    }
+
+    /// The same for a field that may be unset.
+    fn parse_optional<T: FromStr<Err = Rule>>(&mut self, field: &'static str, text: &str) -> Option<T> {
+        if text.is_empty() { None } else { self.parse(field, text) }
+    }
+
+    fn take<T>(&mut self, field: &'static str, result: Result<T, Rule>) -> Option<T> {
+        result.map_err(|rule| self.violations.push(Violation::new(field, rule))).ok()
+    }
+
+    fn wrong(&mut self, field: &'static str, rule: &'static str) {
+        self.violations.push(Violation::new(field, Rule::new(rule)));
+    }
+
+    /// An argument that a later version serves is refused, never ignored.
+    fn not_served(&mut self, field: &'static str, is_set: bool) {
+        if is_set {
+            self.not_served.push(field);
+        }
+    }
+
+    fn why(&mut self, message: &impl Common) -> Option<Why> {
+        let reason = self.parse("reason", message.reason());
+        let ticket = self.parse_optional("ticket", message.ticket());
+        Some(Why { reason: reason?, ticket })
+    }
+
+    /// The operation, if nothing was wrong.
+    fn finish<O>(self, operation: Option<O>) -> Result<O, Error> {
+        if !self.violations.is_empty() {
+            return Err(Error::invalid(self.violations));
+        }
+        if !self.not_served.is_empty() {
+            let fields = self.not_served.join(", ");
+            let words = format!("not served yet: {fields}; leave it unset");
+            return Err(Error::new(ErrorReason::NotServed, words).with_metadata("fields", fields));
+        }
+        operation.ok_or_else(|| Error::internal("a message without violation gave no operation"))
+    }
+}
+
+/// What every request carries.
+pub(super) trait Common: Send + 'static {
+    fn account_id(&self) -> &str;
+    fn reason(&self) -> &str;
+    fn ticket(&self) -> &str;
+    fn resource(&self) -> &str {
+        ""
+    }
+}
+
+macro_rules! common {
+    ($($message:ident $(, resource = |$this:ident| $resource:expr)?;)*) => {$(
+        impl Common for pb::$message {
+            fn account_id(&self) -> &str {
+                &self.account_id
+            }
+            fn reason(&self) -> &str {
+                &self.reason
+            }
+            fn ticket(&self) -> &str {
+                &self.ticket
+            }
+            $(fn resource(&self) -> &str {
+                let $this = self;
+                $resource
+            })?
+        }
+    )*};
+}
+
+common! {
+    AssumeRootRequest;
+    UnlockBucketPolicyRequest, resource = |message| &message.bucket;
+    UnlockQueuePolicyRequest, resource = |message| queue_claim(message);
+    DeleteRootCredentialsRequest;
+    AllowPasswordRecoveryRequest;
+    AuditRootCredentialsRequest;
+    RestoreBucketPolicyRequest, resource = |message| &message.backup_id;
+    RestoreQueuePolicyRequest, resource = |message| &message.backup_id;
+}
+
+/// Arguments that a later version serves, the same in every message that changes something.
+macro_rules! not_served_yet {
+    ($fields:ident, $message:ident) => {
+        $fields.not_served("request_id", !$message.request_id.is_empty());
+        $fields.not_served("validate_only", $message.validate_only);
+        $fields.not_served("etag", !$message.etag.is_empty());
+        $fields.not_served("approval_id", !$message.approval_id.is_empty());
+    };
+}
+
+pub(super) fn assume_root(message: &pb::AssumeRootRequest, durations: SessionDurations) -> Result<AssumeRoot, Error> {
+    let mut fields = Fields::default();
+    not_served_yet!(fields, message);
+    let account = fields.parse("account_id", &message.account_id);
+    let why = fields.why(message);
+    let task_policy = task_policy(&mut fields, message.task_policy);
+    let duration = duration(&mut fields, message.duration.as_ref(), durations);
+    let operation = account.zip(why).zip(task_policy.zip(duration));
+    fields.finish(operation.map(|((account, why), (task_policy, duration))| AssumeRoot {
+        account,
+        task_policy,
+        duration,
+        why,
+    }))
+}
+
+fn task_policy(fields: &mut Fields, number: i32) -> Option<TaskPolicy> {
+    match pb::TaskPolicy::try_from(number) {
+        Ok(pb::TaskPolicy::IamAuditRootUserCredentials) => Some(TaskPolicy::IamAuditRootUserCredentials),
+        Ok(pb::TaskPolicy::IamCreateRootUserPassword) => Some(TaskPolicy::IamCreateRootUserPassword),
+        Ok(pb::TaskPolicy::IamDeleteRootUserCredentials) => Some(TaskPolicy::IamDeleteRootUserCredentials),
+        Ok(pb::TaskPolicy::S3UnlockBucketPolicy) => Some(TaskPolicy::S3UnlockBucketPolicy),
+        Ok(pb::TaskPolicy::SqsUnlockQueuePolicy) => Some(TaskPolicy::SqsUnlockQueuePolicy),
+        Ok(pb::TaskPolicy::Unspecified) | Err(_) => {
+            fields.wrong("task_policy", "is required and must be one of the five root-task policies");
+            None
+        }
+    }
+}
+
+fn duration(
+    fields: &mut Fields,
+    asked: Option<&prost_types::Duration>,
+    durations: SessionDurations,
+) -> Option<SessionDuration> {
+    let Some(asked) = asked else { return Some(durations.default) };
+    let whole = |_| Rule::new("must be whole seconds from 1 to 900");
+    let parsed = Duration::try_from(*asked).map_err(|_| whole(())).and_then(SessionDuration::try_from);
+    let duration = fields.take("duration", parsed)?;
+    if duration > durations.max {
+        let cap = durations.max.seconds();
+        let rule = Rule(format!("must be at most {cap} seconds, the cap of this gateway").into());
+        return fields.take("duration", Err(rule));
+    }
+    Some(duration)
+}
+
+/// Only the deletion of the whole policy is served, and it must be asked for: an omitted argument never means delete.
+fn unlock_mode(fields: &mut Fields, number: i32, replacement_policy: &str) {
+    match pb::UnlockMode::try_from(number) {
+        Ok(pb::UnlockMode::DeletePolicy) => {
+            if !replacement_policy.is_empty() {
+                fields.wrong("replacement_policy", "must be unset, except with mode REPLACE_POLICY");
+            }
+        }
+        Ok(pb::UnlockMode::Unspecified) => {
+            fields.not_served(
+                "mode (unset: removal of the locking statements only; say UNLOCK_MODE_DELETE_POLICY)",
+                true,
+            );
+        }
+        Ok(pb::UnlockMode::ReplacePolicy) => fields.not_served("mode UNLOCK_MODE_REPLACE_POLICY", true),
+        Err(_) => fields.wrong("mode", "must be a known UnlockMode"),
+    }
+}
+
+pub(super) fn unlock_bucket_policy(message: &pb::UnlockBucketPolicyRequest) -> Result<UnlockBucketPolicy, Error> {
+    let mut fields = Fields::default();
+    not_served_yet!(fields, message);
+    unlock_mode(&mut fields, message.mode, &message.replacement_policy);
+    let account = fields.parse("account_id", &message.account_id);
+    let why = fields.why(message);
+    let bucket = fields.parse("bucket", &message.bucket);
+    let region = fields.parse_optional("region", &message.region);
+    let operation = account.zip(why).zip(bucket);
+    fields.finish(operation.map(|((account, why), bucket)| UnlockBucketPolicy { account, bucket, region, why }))
+}
+
+pub(super) fn unlock_queue_policy(message: &pb::UnlockQueuePolicyRequest) -> Result<UnlockQueuePolicy, Error> {
+    let mut fields = Fields::default();
+    not_served_yet!(fields, message);
+    unlock_mode(&mut fields, message.mode, &message.replacement_policy);
+    let account = fields.parse("account_id", &message.account_id);
+    let why = fields.why(message);
+    let queue = queue(&mut fields, message, account);
+    fields.finish(queue.zip(why).map(|(queue, why)| UnlockQueuePolicy { queue, why }))
+}
+
+/// The queue, named in exactly one of three ways, and owned by the account that the request names.
+fn queue(fields: &mut Fields, message: &pb::UnlockQueuePolicyRequest, account: Option<AccountId>) -> Option<QueueRef> {
+    let is_set = |text: &String| !text.is_empty();
+    let names = [&message.queue_arn, &message.queue_url, &message.queue_name];
+    if names.into_iter().filter(|text| is_set(text)).count() != 1 {
+        fields.wrong("queue_arn", "exactly one of queue_arn, queue_url and queue_name must be set");
+        return None;
+    }
+    if is_set(&message.queue_name) {
+        let name = fields.parse("queue_name", &message.queue_name);
+        let region = fields.parse("region", &message.region);
+        return Some(QueueRef { region: region?, account: account?, name: name? });
+    }
+    if is_set(&message.region) {
+        fields.wrong("region", "must be unset, except with queue_name");
+    }
+    let (field, parsed) = if is_set(&message.queue_arn) {
+        ("queue_arn", QueueRef::from_arn(&message.queue_arn))
+    } else {
+        ("queue_url", QueueRef::from_url(&message.queue_url))
+    };
+    let queue = fields.take(field, parsed)?;
+    if account.is_some_and(|account| account != queue.account) {
+        fields.wrong(field, "must name a queue of account_id, not of another account");
+        return None;
+    }
+    Some(queue)
+}
+
+fn queue_claim(message: &pb::UnlockQueuePolicyRequest) -> &str {
+    [&message.queue_arn, &message.queue_url, &message.queue_name]
+        .into_iter()
+        .find(|text| !text.is_empty())
+        .map_or("", |text| text)
+}
+
+pub(super) fn delete_root_credentials(
+    message: &pb::DeleteRootCredentialsRequest,
+) -> Result<DeleteRootCredentials, Error> {
+    let mut fields = Fields::default();
+    not_served_yet!(fields, message);
+    let account = fields.parse("account_id", &message.account_id);
+    let why = fields.why(message);
+    let kinds = fields.take("credential_kinds", credential_kinds(&message.credential_kinds));
+    let operation = account.zip(why).zip(kinds);
+    fields.finish(operation.map(|((account, why), kinds)| DeleteRootCredentials { account, kinds, why }))
+}
+
+fn credential_kinds(numbers: &[i32]) -> Result<BTreeSet<CredentialKind>, Rule> {
+    if let [only] = numbers {
+        if pb::CredentialKind::try_from(*only) == Ok(pb::CredentialKind::All) {
+            return Ok(CredentialKind::ALL.into());
+        }
+    }
+    if numbers.is_empty() {
+        return Err(Rule::new("is required: name the kinds, or CREDENTIAL_KIND_ALL"));
+    }
+    numbers.iter().map(|number| credential_kind(*number)).collect()
+}
+
+fn credential_kind(number: i32) -> Result<CredentialKind, Rule> {
+    match pb::CredentialKind::try_from(number) {
+        Ok(pb::CredentialKind::LoginProfile) => Ok(CredentialKind::LoginProfile),
+        Ok(pb::CredentialKind::AccessKey) => Ok(CredentialKind::AccessKey),
+        Ok(pb::CredentialKind::SigningCertificate) => Ok(CredentialKind::SigningCertificate),
+        Ok(pb::CredentialKind::MfaDevice) => Ok(CredentialKind::MfaDevice),
+        Ok(pb::CredentialKind::All) => Err(Rule::new("CREDENTIAL_KIND_ALL must stand alone")),
+        Ok(pb::CredentialKind::Unspecified) | Err(_) => Err(Rule::new("must be known CredentialKinds")),
+    }
+}
+
+pub(super) fn allow_password_recovery(
+    message: &pb::AllowPasswordRecoveryRequest,
+) -> Result<AllowPasswordRecovery, Error> {
+    let mut fields = Fields::default();
+    not_served_yet!(fields, message);
+    let account = fields.parse("account_id", &message.account_id);
+    let why = fields.why(message);
+    fields.finish(account.zip(why).map(|(account, why)| AllowPasswordRecovery { account, why }))
+}
+
+pub(super) fn audit_root_credentials(message: &pb::AuditRootCredentialsRequest) -> Result<AuditRootCredentials, Error> {
+    let mut fields = Fields::default();
+    let account = fields.parse("account_id", &message.account_id);
+    let why = fields.why(message);
+    fields.finish(account.zip(why).map(|(account, why)| AuditRootCredentials { account, why }))
+}
+
+#[cfg(test)]
+mod tests;
