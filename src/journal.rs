@@ -1,0 +1,118 @@
+//! The journal: the append-only, hash-chained record of everything that the gate decided.
+//!
+//! # What is stored
+//! One SQLite file holds the records. A record is its *body*, the compact JSON text
+//! `{"index":…,"recorded_at":…,"event":…,…}`, and its *hash*:
+//!
+//! ```text
+//! SHA-256("rootgate/journal/v1\n" || index || hash of the record before || length of body || body)
+//! ```
+//!
+//! Index and length are unsigned 64-bit, big-endian; the record before the first has the hash of 32 zero bytes. What is
+//! hashed is the stored text itself, so verifying needs no second serialisation. No fact of a body is stored beside it,
+//! since a copy could be edited alone. The one exception, the list of open intents, is checked against the records.
+//!
+//! # What is promised
+//! - [`Journal::append`] answers `Ok` only after the record is committed and synced to the disk.
+//! - Exactly one process writes a file, and exactly one task of it: everybody else waits in a bounded queue.
+//! - `recorded_at` never goes backwards along the chain. When the machine's clock is behind the last record, the record
+//!   takes that record's time and carries `"clock_behind":true`.
+//! - An intent whose caller was told that it is not recorded never stays open: if it landed after all, it is closed by
+//!   an outcome that says `INTENT_NOT_CONFIRMED`.
+//! - Each edit, reordering and removal is found by [`verify`]; a cut tail is found when somebody kept a receipt.
+//!
+//! # Where things go
+//! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
+//! `database` is the only file that names sqlx (PostgreSQL becomes a second one like it), `file` guards the file itself,
+//! `verify` and `list` read offline. Signed checkpoints and exports read through `database` as `verify` does.
+
+mod append;
+pub mod command;
+mod database;
+mod error;
+mod event;
+mod file;
+mod list;
+mod open;
+mod record;
+mod verify;
+mod watchdog;
+mod writer;
+
+pub use error::{AppendError, OpenError, WriteFailure};
+pub use event::{AwsCallRecord, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
+pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
+pub use open::{InterruptedIntent, Opened};
+pub use record::{BODY_BYTES_MAX, Expectation, ParseError, Position, RecordHash};
+pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use tokio::sync::{mpsc, watch};
+
+/// Handle of the one writer. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    path: Arc<Path>,
+    commands: mpsc::Sender<writer::Command>,
+    health: watch::Receiver<Health>,
+    stalled: watch::Receiver<bool>,
+    backoff_max: Duration,
+}
+
+/// Whether the journal can be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The last write worked.
+    Writable,
+    /// The last write failed; for the operator: what failed and the fix.
+    Unwritable(String),
+}
+
+/// The bounds that a writer works in. Fixed in production; tests shorten them.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Events that may wait for the writer.
+    queue_events_max: usize,
+    /// Events of one transaction.
+    batch_events_max: usize,
+    /// How long SQLite waits for somebody else's lock on the file.
+    busy_timeout: Duration,
+    /// Pause between two probes while the journal is not writable.
+    probe_interval: Duration,
+    /// A write that takes longer is reported as stalled.
+    stall_after: Duration,
+    /// Longest pause between two tries of [`Journal::append_until_durable`].
+    backoff_max: Duration,
+}
+
+/// Some seconds' worth of decisions at the rate of an ordinary disk; what comes on top is told to come back later.
+const QUEUE_EVENTS_MAX: usize = 1024;
+/// One sync serves this many events. More would make the first of them wait without saving much.
+const BATCH_EVENTS_MAX: usize = 128;
+/// Nobody else has business writing the file; a person's short look with the sqlite3 shell may hold it for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Fast enough that health follows a repair, slow enough that a broken disk is left alone.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+/// Beyond the busy timeout and any sync of a disk that works.
+const STALL_AFTER: Duration = Duration::from_secs(10);
+/// First pause of [`Journal::append_until_durable`]; doubled until the longest.
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+/// An outcome waits at most this long after the repair.
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            queue_events_max: QUEUE_EVENTS_MAX,
+            batch_events_max: BATCH_EVENTS_MAX,
+            busy_timeout: BUSY_TIMEOUT,
+            probe_interval: PROBE_INTERVAL,
+            stall_after: STALL_AFTER,
+            backoff_max: BACKOFF_MAX,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! `rootgate journal`: for the people who read and check the record.
+
+mod render;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Subcommand};
+
+use super::{Expectation, LIST_RECORDS_MAX, VerifyError, list, verify};
+
+/// What to do with a journal.
+#[derive(Clone, Debug, Subcommand)]
+pub enum JournalCommand {
+    /// Check that no record was edited, reordered or removed
+    ///
+    /// Reads the whole file, also while a gateway writes it, and never changes it. Exits with 0 only if all is well, with
+    /// 1 if a record is bad. That nothing was cut off at the end can only be known from a receipt that was kept elsewhere:
+    /// give one or more with --expect.
+    #[command(after_long_help = "\
+Examples:
+  Check the chain:
+    rootgate journal verify --journal journal.db
+  Check too that the record of a kept receipt is still there:
+    rootgate journal verify --journal journal.db --expect 42:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  For a script:
+    rootgate journal verify --journal journal.db --json")]
+    Verify(VerifyArguments),
+    /// Show records
+    ///
+    /// Shows what is stored, without checking the chain: see `verify`.
+    #[command(after_long_help = "\
+Examples:
+  The first fifty records:
+    rootgate journal list --journal journal.db
+  A hundred records from number 1000 on:
+    rootgate journal list --journal journal.db --from 1000 --limit 100
+  All refusals, one JSON object a line:
+    rootgate journal list --journal journal.db --limit 1000000 --json | jq 'select(.record.event == \"Refusal\")'")]
+    List(ListArguments),
+}
+
+/// Arguments of `verify`.
+#[derive(Clone, Debug, Args)]
+pub struct VerifyArguments {
+    /// The journal's file
+    #[arg(long, value_name = "FILE")]
+    pub journal: PathBuf,
+    /// Receipt of a record that must be there; may be given several times
+    #[arg(long, value_name = "INDEX:HASH")]
+    pub expect: Vec<Expectation>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArguments {
+    /// The journal's file
+    #[arg(long, value_name = "FILE")]
+    pub journal: PathBuf,
+    /// Index of the first record to show
+    #[arg(long, value_name = "INDEX", default_value_t = 1)]
+    pub from: u64,
+    /// Most records to show
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub limit: u64,
+    /// Print one JSON object a line: {"hash":…,"record":…}, the record as it is stored to the byte
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Why a command came to no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] VerifyError),
+    /// The output cannot be written.
+    #[error("the output cannot be written: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// Runs a command. A bad record is an answer, not an error: the exit code then is 1.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
+    match command {
+        JournalCommand::Verify(arguments) => run_verify(&arguments, out).await,
+        JournalCommand::List(arguments) => run_list(&arguments, out).await,
+    }
+}
+
+async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
+    match verify(&arguments.journal, &arguments.expect).await {
+        Ok(verified) => {
+            if arguments.json {
+                render::verified_json(out, &verified, arguments)?;
+            } else {
+                render::verified(out, &verified, arguments)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(VerifyError::Tampered { index, fault }) => {
+            if arguments.json {
+                render::tampered_json(out, index, &fault)?;
+            } else {
+                render::tampered(out, index, &fault)?;
+            }
+            Ok(ExitCode::FAILURE)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn run_list(arguments: &ListArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
+    let mut from = arguments.from;
+    let mut left = arguments.limit;
+    while left > 0 {
+        let limit = u32::try_from(left).unwrap_or(LIST_RECORDS_MAX).min(LIST_RECORDS_MAX);
+        let page = list(&arguments.journal, from, limit).await?;
+        for record in &page {
+            if arguments.json {
+                render::record_json(out, record)?;
+            } else {
+                render::record(out, record)?;
+            }
+        }
+        let Some(last) = page.last() else { break };
+        from = last.index.saturating_add(1);
+        left -= page.len() as u64;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! How the answers look.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use super::{
+    super::{Expectation, Fault, ListedRecord, Verified},
+    VerifyArguments,
+};
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const NOTE: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+pub(super) fn verified(out: &mut dyn Write, verified: &Verified, arguments: &VerifyArguments) -> io::Result<()> {
+    writeln!(out, "{GOOD}verified{GOOD:#}: {} records, {} receipts", verified.records, arguments.expect.len())?;
+    if let Some(head) = verified.head {
+        writeln!(out, "last record: {} of {}", Expectation::from(head), head.recorded_at)?;
+    }
+    if verified.interrupted > 0 {
+        writeln!(out, "interrupted acts: {}", verified.interrupted)?;
+    }
+    for intent in &verified.open_intents {
+        let operation_id = printable(&intent.operation_id);
+        writeln!(out, "{NOTE}without outcome{NOTE:#}: intent {} of operation {operation_id}", intent.index)?;
+    }
+    if arguments.expect.is_empty() {
+        let note = "no receipt was given: records cut off at the end would not be noticed (--expect INDEX:HASH)";
+        writeln!(out, "{NOTE}note{NOTE:#}: {note}")?;
+    }
+    Ok(())
+}
+
+pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, arguments: &VerifyArguments) -> io::Result<()> {
+    let head = verified.head.map(|head| {
+        json!({ "index": head.index, "hash": head.hash.to_string(), "recorded_at": head.recorded_at.to_string() })
+    });
+    let open = verified
+        .open_intents
+        .iter()
+        .map(|intent| json!({ "index": intent.index, "operation_id": intent.operation_id }));
+    let answer = json!({
+        "verified": true,
+        "records": verified.records,
+        "receipts": arguments.expect.len(),
+        "head": head,
+        "open_intents": open.collect::<Vec<_>>(),
+        "interrupted": verified.interrupted,
+    });
+    writeln!(out, "{answer}")
+}
+
+pub(super) fn tampered(out: &mut dyn Write, index: u64, fault: &Fault) -> io::Result<()> {
+    writeln!(out, "{BAD}NOT verified{BAD:#}: record {index}: {}", printable(&fault.to_string()))?;
+    writeln!(out, "Keep the file as it is, as evidence, and compare it with a backup.")
+}
+
+pub(super) fn tampered_json(out: &mut dyn Write, index: u64, fault: &Fault) -> io::Result<()> {
+    writeln!(out, "{}", json!({ "verified": false, "index": index, "fault": fault.to_string() }))
+}
+
+pub(super) fn record_json(out: &mut dyn Write, record: &ListedRecord) -> io::Result<()> {
+    // A body as the gateway writes it is put in as it is, so that its hash can be computed from this line.
+    let one_line = !record.body.contains(['\n', '\r']);
+    if one_line && serde_json::from_str::<Value>(&record.body).is_ok() {
+        writeln!(out, "{{\"hash\":\"{}\",\"record\":{}}}", record.hash, record.body)
+    } else {
+        writeln!(out, "{}", json!({ "hash": record.hash.to_string(), "unreadable_record": record.body }))
+    }
+}
+
+pub(super) fn record(out: &mut dyn Write, record: &ListedRecord) -> io::Result<()> {
+    let Ok(Value::Object(mut members)) = serde_json::from_str::<Value>(&record.body) else {
+        return writeln!(out, "{} {BAD}unreadable{BAD:#} {}", record.index, printable(&record.body));
+    };
+    members.remove("index");
+    let recorded_at = members.remove("recorded_at").unwrap_or_default();
+    let event = members.remove("event").unwrap_or_default();
+    let (recorded_at, event) = (plain(&recorded_at), plain(&event));
+    let style = style_of(&event, &members);
+    writeln!(out, "{} {DIM}{recorded_at}{DIM:#} {style}{event}{style:#}", record.index)?;
+    for (name, value) in members.iter().filter(|(_, value)| !is_empty(value)) {
+        writeln!(out, "    {DIM}{}{DIM:#} {}", printable(name), plain(value))?;
+    }
+    writeln!(out, "    {DIM}hash {}{DIM:#}", record.hash)
+}
+
+fn style_of(event: &str, members: &serde_json::Map<String, Value>) -> Style {
+    match event {
+        "Refusal" => NOTE,
+        "Interrupted" | "StrayOutcome" => BAD,
+        "Outcome" if members.get("result").and_then(Value::as_str) == Some("Succeeded") => GOOD,
+        "Outcome" => BAD,
+        _ => Style::new().bold(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => printable(text),
+        other => printable(&other.to_string()),
+    }
+}
+
+/// Records hold what strangers sent. Nothing of it may steer the reader's terminal, or turn the text around.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}

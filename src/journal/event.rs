@@ -1,0 +1,183 @@
+//! What can be recorded.
+
+use std::{collections::BTreeMap, fmt::Display};
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::types::{AccountId, Kind, OperationId};
+
+/// One thing to record. In the stored body the variant's name is the member `event`, beside the variant's own members.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event")]
+pub enum Event {
+    /// The gateway came up; appended by the application, which knows what it runs with.
+    Started {
+        /// Version of the gateway.
+        version: String,
+        /// SHA-256 of the configuration, as hexadecimal digits.
+        configuration_sha256: Option<String>,
+        /// SHA-256 of the policies, as hexadecimal digits.
+        policy_sha256: Option<String>,
+    },
+    /// The gateway went down in order. A `Started` without a `Stopped` before it tells of a crash.
+    Stopped {},
+    /// An act was allowed and is about to start.
+    Intent(Intent),
+    /// How an act ended.
+    Outcome(Outcome),
+    /// An outcome whose intent is not open, which only a defect of the gateway can cause. Kept, since no outcome may be
+    /// lost; it closes nothing.
+    StrayOutcome(Outcome),
+    /// A call was refused.
+    Refusal(Refusal),
+    /// The gateway ended between an intent and its outcome; written at the next start. Nobody knows whether the act
+    /// happened: a person has to look.
+    Interrupted {
+        /// Operation of the intent.
+        operation_id: String,
+        /// Index of the intent.
+        intent_index: u64,
+    },
+}
+
+/// What is about to be done, for whom and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct Intent {
+    /// The operation.
+    #[serde(serialize_with = "as_text")]
+    pub operation_id: OperationId,
+    /// What kind of act.
+    #[serde(serialize_with = "as_text")]
+    pub operation: Kind,
+    /// Who asked.
+    pub caller: CallerRecord,
+    /// Target account.
+    #[serde(serialize_with = "as_text")]
+    pub account_id: AccountId,
+    /// ARN of the target resource, where the act has one.
+    pub resource: Option<String>,
+    /// The act's own arguments, an object.
+    pub arguments: Value,
+    /// The caller's reason.
+    pub reason: String,
+    /// The caller's ticket.
+    pub ticket: Option<String>,
+    /// Ids of the policies that decided.
+    pub policies: Vec<String>,
+}
+
+/// How an act ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The operation.
+    #[serde(serialize_with = "as_text")]
+    pub operation_id: OperationId,
+    /// Index of the intent that this outcome closes.
+    pub intent_index: u64,
+    /// How it ended.
+    pub result: OutcomeResult,
+    /// Whether anything was changed on AWS; none when that is not known.
+    pub changed: Option<bool>,
+    /// What went wrong.
+    pub error: Option<ErrorRecord>,
+    /// The act's own account of what it did. Replaced by a marked placeholder when it is too large.
+    pub detail: Value,
+    /// The calls that were made to AWS.
+    pub aws_calls: Vec<AwsCallRecord>,
+    /// Access key id of the root session, by which CloudTrail of the target account knows the act.
+    pub access_key_id: Option<String>,
+}
+
+/// How an act ended, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum OutcomeResult {
+    /// It was done.
+    Succeeded,
+    /// It was not done, or not to the end.
+    Failed,
+    /// A reply was lost: it may have been done.
+    Unknown,
+}
+
+/// A call that was not allowed or not understood.
+#[derive(Clone, Debug, Serialize)]
+pub struct Refusal {
+    /// The operation.
+    #[serde(serialize_with = "as_text")]
+    pub operation_id: OperationId,
+    /// Name of the RPC.
+    pub rpc: String,
+    /// Who asked; none when nobody was proven.
+    pub caller: Option<CallerRecord>,
+    /// Target account as it was sent.
+    pub account_id: Option<String>,
+    /// Target resource as it was sent.
+    pub resource: Option<String>,
+    /// The caller's reason as it was sent.
+    pub reason: Option<String>,
+    /// The caller's ticket as it was sent.
+    pub ticket: Option<String>,
+    /// Why it was refused.
+    pub error: ErrorRecord,
+    /// Ids of the policies that decided.
+    pub policies: Vec<String>,
+    /// Refusals that were sampled away since the last one that was recorded.
+    pub unrecorded_before: u64,
+}
+
+/// An authenticated identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallerRecord {
+    /// How the identity was proven.
+    pub scheme: String,
+    /// Stable id of the caller.
+    pub subject: String,
+    /// Facts about the caller that policies see.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// An error as the caller got it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ErrorRecord {
+    /// Machine-readable reason.
+    pub reason: String,
+    /// Text for people.
+    pub message: String,
+}
+
+/// One call to AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AwsCallRecord {
+    /// Service, such as `sts`.
+    pub service: String,
+    /// Operation, such as `AssumeRoot`.
+    pub operation: String,
+    /// Request id of the reply.
+    pub request_id: Option<String>,
+    /// Error code of the reply.
+    pub error_code: Option<String>,
+}
+
+impl Event {
+    /// The outcome of an intent that landed although its caller was told that it did not.
+    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64) -> Self {
+        Self::Outcome(Outcome {
+            operation_id,
+            intent_index,
+            result: OutcomeResult::Failed,
+            changed: Some(false),
+            error: Some(ErrorRecord {
+                reason: "INTENT_NOT_CONFIRMED".to_owned(),
+                message: "nobody was told that the intent is recorded, so its act was not started".to_owned(),
+            }),
+            detail: Value::Object(serde_json::Map::new()),
+            aws_calls: Vec::new(),
+            access_key_id: None,
+        })
+    }
+}
+
+fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}

@@ -1,0 +1,64 @@
+//! Reading records, offline or while a gateway writes.
+
+use std::path::Path;
+
+use super::{
+    BUSY_TIMEOUT, OpenError, RecordHash, VerifyError,
+    database::{Database, StoreError},
+    verify::Fault,
+};
+
+/// Most records of one call: with the largest bodies some 64 MiB.
+pub const LIST_RECORDS_MAX: u32 = 1000;
+
+/// One record as it is stored. Nothing about it is verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRecord {
+    /// Index of the record.
+    pub index: u64,
+    /// Stored hash of the record.
+    pub hash: RecordHash,
+    /// Stored body: compact JSON, to the byte.
+    pub body: String,
+}
+
+/// Reads at most `limit` records (at most [`LIST_RECORDS_MAX`]) from index `from` on, in order.
+///
+/// # Errors
+/// When the file cannot be read, or holds a record that is none.
+pub async fn list(path: &Path, from: u64, limit: u32) -> Result<Vec<ListedRecord>, VerifyError> {
+    // Beyond what SQLite counts there are no records.
+    let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
+    let failed = |error: StoreError| VerifyError::Unreadable(error.opening(path));
+    let mut database = open(path).await?;
+    let mut transaction = database.read().await.map_err(failed)?;
+    let records = transaction.records(from, limit.min(LIST_RECORDS_MAX)).await.map_err(failed)?;
+    transaction.rollback().await.map_err(failed)?;
+    database.close().await.map_err(failed)?;
+    let listed = records.into_iter().map(|record| {
+        let index = u64::try_from(record.index).unwrap_or_default();
+        match (record.hash, record.body) {
+            (Some(hash), Some(body)) => Ok(ListedRecord { index, hash, body }),
+            (None, _) => Err(VerifyError::Tampered { index, fault: Fault::NoHash }),
+            (_, None) => Err(VerifyError::Tampered { index, fault: Fault::NoBody }),
+        }
+    });
+    listed.collect()
+}
+
+/// Opens for reading.
+pub(super) async fn open(path: &Path) -> Result<Database, VerifyError> {
+    let absolute = match tokio::fs::canonicalize(path).await {
+        Ok(absolute) => absolute,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(VerifyError::Unreadable(OpenError::Missing(path.to_owned())));
+        }
+        Err(source) => {
+            return Err(VerifyError::Unreadable(OpenError::Inaccessible { path: path.to_owned(), source }));
+        }
+    };
+    if !absolute.is_file() {
+        return Err(VerifyError::Unreadable(OpenError::NotAFile(absolute)));
+    }
+    Database::open_reader(&absolute, BUSY_TIMEOUT).await.map_err(VerifyError::Unreadable)
+}

@@ -1,0 +1,100 @@
+//! Events as JSON, within the bound of a body.
+
+use serde::Serialize as _;
+use serde_json::{Value, json};
+
+use super::{
+    super::{AppendError, Event},
+    BODY_BYTES_MAX,
+};
+use crate::types::OperationId;
+
+/// Room for what the writer puts before the event's own members: braces, index, time and the mark of a late clock.
+const PREFIX_BYTES_MAX: usize = 128;
+/// Longest event in bytes.
+const EVENT_BYTES_MAX: usize = BODY_BYTES_MAX - PREFIX_BYTES_MAX;
+/// Members above this are replaced when the rest is still too large. No event has so many members that those below
+/// it could fill a body.
+const MEMBER_BYTES_MAX: usize = 2 * 1024;
+
+/// What to do with an event that is too large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Oversize {
+    /// Refuse it: the act has not begun.
+    Refuse,
+    /// Put placeholders for its large parts: it tells of something that has happened, and must not be lost.
+    Trim,
+}
+
+/// An event that is ready for the writer.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Encoded {
+    /// The event as a JSON object.
+    pub json: String,
+    /// What it does to the list of open intents.
+    pub effect: Effect,
+    /// The operation, if this is an intent.
+    pub intent: Option<OperationId>,
+}
+
+/// What a record does to the list of open intents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in super::super) enum Effect {
+    None,
+    /// It is an intent.
+    Opens {
+        operation_id: String,
+    },
+    /// It closes the intent at this index.
+    Closes {
+        operation_id: String,
+        intent_index: u64,
+    },
+}
+
+/// Encodes an event.
+pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Encoded, AppendError> {
+    let unencodable = |error: serde_json::Error| AppendError::Unencodable(error.to_string());
+    let json = serde_json::to_string(event).map_err(unencodable)?;
+    let json = match oversize {
+        _ if json.len() <= EVENT_BYTES_MAX => json,
+        Oversize::Refuse => {
+            return Err(AppendError::TooLarge { bytes: json.len(), bytes_max: EVENT_BYTES_MAX });
+        }
+        Oversize::Trim => trim(event.serialize(serde_json::value::Serializer).map_err(unencodable)?),
+    };
+    let intent = if let Event::Intent(intent) = event { Some(intent.operation_id) } else { None };
+    Ok(Encoded { json, effect: effect(event), intent })
+}
+
+fn effect(event: &Event) -> Effect {
+    match event {
+        Event::Intent(intent) => Effect::Opens { operation_id: intent.operation_id.to_string() },
+        Event::Outcome(outcome) => {
+            Effect::Closes { operation_id: outcome.operation_id.to_string(), intent_index: outcome.intent_index }
+        }
+        Event::Interrupted { operation_id, intent_index } => {
+            Effect::Closes { operation_id: operation_id.clone(), intent_index: *intent_index }
+        }
+        Event::Started { .. } | Event::Stopped {} | Event::StrayOutcome(_) | Event::Refusal(_) => Effect::None,
+    }
+}
+
+/// First the detail goes, which is the only part without a bound of its own, then every large member.
+fn trim(mut event: Value) -> String {
+    if let Some(detail) = event.get_mut("detail") {
+        *detail = placeholder(detail);
+    }
+    if event.to_string().len() > EVENT_BYTES_MAX {
+        let members = event.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut);
+        members.filter(|member| member.to_string().len() > MEMBER_BYTES_MAX).for_each(|member| {
+            *member = placeholder(member);
+        });
+    }
+    event.to_string()
+}
+
+/// Stands for a part that was too large, and says how large it was.
+fn placeholder(value: &Value) -> Value {
+    json!({ "trimmed": true, "bytes": value.to_string().len() })
+}
