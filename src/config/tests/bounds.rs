@@ -1,0 +1,86 @@
+//! Both sides of every bound.
+
+use super::*;
+
+#[test]
+fn durations_and_numbers_have_bounds() {
+    const DURATION: &str = "must be a duration (write a whole number and ms, s, m or h in quotes, such as \"30s\")";
+    for (line, expected) in [
+        ("shutdown_grace = \"30 s\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"1.5s\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"-1s\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"99999999999999999999h\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
+        (
+            "shutdown_grace = \"0s\"",
+            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 30s)".to_owned(),
+        ),
+        (
+            "shutdown_grace = \"601s\"",
+            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 30s)".to_owned(),
+        ),
+    ] {
+        assert_eq!(errors(&minimal_plus("8443\"", line)), [expected], "{line}");
+    }
+}
+
+/// Every number and duration refuses zero, one below its minimum, one above its maximum, and accepts both bounds.
+#[test]
+fn every_bound_holds_on_both_sides() {
+    let numbers = [
+        ("server.limits", "connections_max", 1, 65_536),
+        ("server.limits", "handshakes_max", 1, 4096),
+        ("server.limits", "streams_per_connection_max", 1, 1024),
+        ("server.limits", "message_bytes_max", 32_768, 1_048_576),
+        ("server.limits", "header_bytes_max", 4096, 65_536),
+        ("server.limits", "operations_in_flight_max", 1, 1024),
+        ("aws", "attempts_max", 1, 10),
+        ("aws", "assume_root_per_second_max", 1, 100),
+    ];
+    for (section, key, min, max) in numbers {
+        for (number, accepted) in
+            [(0, false), (-1, false), (min - 1, false), (min, true), (max, true), (max + 1, false), (i64::MAX, false)]
+        {
+            assert_bound(section, key, &number.to_string(), accepted);
+        }
+        for number in ["0x10000000000000000", "99999999999999999999999999999999999999999"] {
+            assert_bound(section, key, number, false);
+        }
+    }
+    let durations = [
+        ("server", "shutdown_grace", 100, 600_000),
+        ("server.tls", "handshake_timeout", 100, 60_000),
+        ("server.limits", "connection_age_max", 1000, 86_400_000),
+        ("server.limits", "connection_age_grace", 1000, 600_000),
+        ("server.limits", "keepalive_interval", 1000, 3_600_000),
+        ("server.limits", "keepalive_timeout", 1000, 300_000),
+        ("aws", "session_duration_default", 1000, 900_000),
+        ("aws", "session_duration_max", 1000, 900_000),
+        ("aws", "account_cache_ttl", 1000, 600_000),
+        ("aws", "operation_timeout", 5000, 300_000),
+        ("aws", "attempt_timeout", 3000, 20_000),
+        ("aws", "connect_timeout", 100, 5000),
+    ];
+    for (section, key, min, max) in durations {
+        for (millis, accepted) in [(0, false), (min - 1, false), (min, true), (max, true), (max + 1, false)] {
+            assert_bound(section, key, &format!("\"{millis}ms\""), accepted);
+        }
+    }
+}
+
+fn assert_bound(section: &str, key: &str, value: &str, accepted: bool) {
+    let text = match section {
+        "server.limits" => format!("{MINIMAL}[server.limits]\n{key} = {value}\n"),
+        section => minimal_plus(&format!("[{section}]"), &format!("{key} = {value}")),
+    };
+    match parse(&text) {
+        Ok(_) => assert!(accepted, "{section}.{key} = {value} was accepted"),
+        Err(errors) => {
+            assert!(!accepted, "{value}: {errors}");
+            assert_eq!(
+                (errors.errors().len(), errors.errors()[0].key.as_str()),
+                (1, &*format!("{section}.{key}")),
+                "{errors}"
+            );
+        }
+    }
+}
