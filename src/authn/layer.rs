@@ -1,0 +1,113 @@
+//! The tower layer that finds out who is asking and passes it on as a value.
+//!
+//! A failed authentication travels on to the gate, so that the refusal is a record. What has no gate (health,
+//! reflection, unknown services) is answered right here.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_util::future::{Either, Ready, ready};
+use http::{Extensions, HeaderMap, Request, Response};
+use tonic::Status;
+use tower::{Layer, Service};
+
+use super::{Authenticator, AuthnFailure, Caller, IDENTITY_HEADERS, PeerFacts};
+use crate::layers::LogBudget;
+
+/// Paths below this lead to the gate, which records refusals itself.
+const GATED_PATHS: &str = "/rootgate.v1.";
+
+/// What authentication found; in the extensions of every request behind [`AuthnLayer`].
+#[derive(Clone, Debug)]
+pub struct Authentication(pub Result<Caller, AuthnFailure>);
+
+impl Authentication {
+    /// What [`AuthnLayer`] found for the request with these extensions; a request that did not pass it proves nothing.
+    ///
+    /// # Errors
+    ///
+    /// No identity was proven.
+    pub fn of(extensions: &Extensions) -> Result<Caller, AuthnFailure> {
+        let skipped =
+            || AuthnFailure { reason: "the request did not pass authentication".to_owned(), tried: Vec::new() };
+        extensions.get::<Self>().map_or_else(|| Err(skipped()), |found| found.0.clone())
+    }
+}
+
+/// Authenticates each request, see [`Authentication`].
+#[derive(Clone, Debug)]
+pub struct AuthnLayer {
+    authenticator: Arc<Authenticator>,
+    log: Arc<LogBudget>,
+}
+
+impl AuthnLayer {
+    /// A layer that asks `authenticator`.
+    #[must_use]
+    pub fn new(authenticator: Arc<Authenticator>) -> Self {
+        Self { authenticator, log: Arc::default() }
+    }
+}
+
+impl<S> Layer<S> for AuthnLayer {
+    type Service = AuthnService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuthnService { inner, layer: self.clone() }
+    }
+}
+
+/// The service of [`AuthnLayer`].
+#[derive(Clone, Debug)]
+pub struct AuthnService<S> {
+    inner: S,
+    layer: AuthnLayer,
+}
+
+impl<S, B, R> Service<Request<B>> for AuthnService<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Default,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Response<R>, S::Error>>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let peer = request.extensions().get::<PeerFacts>();
+        let found = self.layer.authenticator.authenticate(peer, request.headers());
+        strip_identity_headers(request.headers_mut());
+        if let Err(failure) = &found
+            && !request.uri().path().starts_with(GATED_PATHS)
+        {
+            self.log_refusal(failure);
+            return Either::Left(ready(Ok(Status::unauthenticated(AuthnFailure::PUBLIC).into_http())));
+        }
+        // Replaces whatever was there: only this layer says who is asking.
+        request.extensions_mut().insert(Authentication(found));
+        Either::Right(self.inner.call(request))
+    }
+}
+
+impl<S> AuthnService<S> {
+    fn log_refusal(&self, failure: &AuthnFailure) {
+        if let Some(suppressed) = self.layer.log.take() {
+            tracing::info!(reason = failure.reason(), suppressed, "refused an unauthenticated request");
+        }
+    }
+}
+
+fn strip_identity_headers(headers: &mut HeaderMap) {
+    for name in IDENTITY_HEADERS {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests;
