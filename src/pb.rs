@@ -1,6 +1,12 @@
 //! The generated API, and what the generator must not write itself: `Debug` of messages that hold secrets.
 
-#![allow(missing_docs, clippy::all, unreachable_pub, reason = "generated code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::allow_attributes_without_reason,
+    reason = "generated code"
+)]
 
 use std::fmt;
 

@@ -1,0 +1,62 @@
+//! `rootgate check`: everything that `serve` would load, and nothing that it would do.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Parts, StartError};
+use crate::{
+    clock::{Clock, SystemClock},
+    config::Config,
+};
+
+/// What a good configuration amounts to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckReport {
+    /// Where the gateway would listen.
+    pub listen: String,
+    /// Where it would keep its journal.
+    pub journal: String,
+    /// How many policies were loaded.
+    pub policies: usize,
+    /// SHA-256 of the policies, as the journal's start record would say it.
+    pub policy_sha256: String,
+    /// SHA-256 of the configuration.
+    pub configuration_sha256: String,
+    /// Where it would act.
+    pub allowed_regions: Vec<String>,
+    /// The endpoint that replaces AWS, in development.
+    pub development_endpoint: Option<String>,
+}
+
+/// Loads certificates and policies, opens and sends nothing.
+///
+/// # Errors
+/// Everything that is wrong with them.
+#[allow(clippy::unused_async, reason = "checks of what has to be asked will await")]
+pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
+    let parts = Parts::load(config, &SystemClock as &dyn Clock)?;
+    Ok(CheckReport {
+        listen: config.server.listen.to_string(),
+        journal: config.journal.path.display().to_string(),
+        policies: parts.engine.policies_count(),
+        policy_sha256: parts.policy_sha256,
+        configuration_sha256: config.sha256.clone(),
+        allowed_regions: config.aws.allowed_regions.iter().map(ToString::to_string).collect(),
+        development_endpoint: config.aws.development.as_ref().map(|development| development.endpoint.clone()),
+    })
+}
+
+impl fmt::Display for CheckReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "the configuration is good")?;
+        writeln!(f, "  listens on   {}, TLS with client certificates", self.listen)?;
+        writeln!(f, "  journal      {}", self.journal)?;
+        writeln!(f, "  policies     {} (sha256 {})", self.policies, self.policy_sha256)?;
+        write!(f, "  regions      {}", self.allowed_regions.join(", "))?;
+        match &self.development_endpoint {
+            Some(endpoint) => write!(f, "\n  DEVELOPMENT  all AWS calls go to {endpoint}"),
+            None => Ok(()),
+        }
+    }
+}
