@@ -1,0 +1,145 @@
+//! The way of a request: which service and operation, who calls, which fault, what answer, and the log.
+
+mod operation;
+
+use self::operation::Operation;
+use crate::authn::{Refusal, authenticate};
+use crate::call::Call;
+use crate::clock;
+use crate::crypto;
+use crate::error::ApiError;
+use crate::fault::Fault;
+use crate::identity::Identity;
+use crate::message::Message;
+use crate::protocol::{self, Reply};
+use crate::service::{HOME_REGION, Service};
+use crate::sigv4::{Malformed, Signed, guess_service};
+use crate::state::State;
+use crate::turn::Turn;
+
+/// What goes back over the connection.
+#[derive(Debug)]
+pub(crate) enum Delivery {
+    /// This.
+    Reply(Reply),
+    /// Nothing: the connection is closed.
+    Closed,
+}
+
+/// Answers one request.
+pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
+    let signed = Signed::read(message);
+    let (service, mut call) = open(message, signed.as_ref().ok());
+    let Some(service) = service else {
+        let error = ApiError::not_simulated(&call.service, "*");
+        return close(state, call, Service::S3, Err(error));
+    };
+    let operation = match Operation::read(service, message) {
+        Ok(operation) => operation,
+        Err(error) => return close(state, call, service, Err(error)),
+    };
+    operation.action().clone_into(&mut call.action);
+    call.mutating = service.is_mutating(operation.action());
+    let caller = match identify(state, message, signed, service) {
+        Ok(caller) => caller,
+        Err(refusal) => return close(state, call, service, Err(refusal.error(service))),
+    };
+    note_caller(&mut call, &caller);
+    let fault = state.faults().take(service.name(), operation.action());
+    if let Some(fault) = &fault {
+        call.fault = Some(fault.label());
+        tokio::time::sleep(fault.wait()).await;
+        if fault.drops_connection() {
+            state.log(call);
+            return Delivery::Closed;
+        }
+    }
+    let answer = match fault.as_ref().and_then(|fault| fault.refusal(service)) {
+        Some(error) => Err(error),
+        None => act(state, message, &caller, &operation, &mut call),
+    };
+    finish(state, call, service, answer, fault.as_ref())
+}
+
+/// What is known before anything is believed.
+fn open(message: &Message, signed: Option<&Signed>) -> (Option<Service>, Call) {
+    let service = match signed {
+        Some(signed) => Service::from_scope(&signed.service),
+        None => Some(guess_service(message)),
+    };
+    let region = signed.map_or("", |signed| signed.region.as_str());
+    let named = service.map(Service::name).or(signed.map(|signed| signed.service.as_str()));
+    let call = Call {
+        time: clock::iso(clock::now()),
+        service: named.unwrap_or_default().to_owned(),
+        region: if message.global { "aws-global" } else { region }.to_owned(),
+        access_key_id: signed.map(|signed| signed.access_key_id.clone()),
+        request_id: if service == Some(Service::S3) { crypto::s3_request_id() } else { crypto::request_id() },
+        // Some SDKs say more about themselves in their own header, such as the application's name.
+        user_agent: message.header("x-amz-user-agent").or(message.header("user-agent")).map(str::to_owned),
+        ..Call::default()
+    };
+    (service, call)
+}
+
+fn identify(
+    state: &State,
+    message: &Message,
+    signed: Result<Signed, Malformed>,
+    service: Service,
+) -> Result<Identity, Refusal> {
+    let signed = signed?;
+    if message.global && service != Service::Sts {
+        return Err(Refusal::WrongScope("Credential should be scoped to correct service: 'sts'. ".to_owned()));
+    }
+    authenticate(&state.world(), message, &signed, service, clock::now())
+}
+
+fn note_caller(call: &mut Call, caller: &Identity) {
+    call.caller_arn = Some(caller.caller.arn.clone());
+    call.caller_account = Some(caller.caller.account.clone());
+    call.source_identity.clone_from(&caller.source_identity);
+}
+
+fn act(
+    state: &State,
+    message: &Message,
+    caller: &Identity,
+    operation: &Operation,
+    call: &mut Call,
+) -> Result<Reply, ApiError> {
+    let mut world = state.world();
+    let global = message.global || operation.service().is_global();
+    let region = if global { HOME_REGION } else { &call.region };
+    let mut turn = Turn { world: &mut world, caller, message, region, now: clock::now(), target: None };
+    let answer = operation.act(&mut turn, &call.request_id);
+    call.target = turn.target;
+    answer
+}
+
+/// Ends a call that no fault touches.
+fn close(state: &State, call: Call, service: Service, answer: Result<Reply, ApiError>) -> Delivery {
+    finish(state, call, service, answer, None)
+}
+
+fn finish(
+    state: &State,
+    mut call: Call,
+    service: Service,
+    answer: Result<Reply, ApiError>,
+    fault: Option<&Fault>,
+) -> Delivery {
+    let reply = match answer {
+        Ok(reply) => reply,
+        Err(error) => {
+            call.error_code = Some(error.code.clone()).filter(|code| !code.is_empty());
+            protocol::error(service, &error, &call.request_id)
+        }
+    };
+    call.status = reply.status;
+    call.delivered = !fault.is_some_and(Fault::loses_reply);
+    let reply = protocol::with_request_id(service, reply, &call.request_id);
+    let delivered = call.delivered;
+    state.log(call);
+    if delivered { Delivery::Reply(reply) } else { Delivery::Closed }
+}

@@ -1,0 +1,83 @@
+//! Buckets and queues.
+
+use std::collections::BTreeMap;
+
+/// An S3 bucket.
+#[derive(Debug, Clone, Default)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// Its region.
+    pub region: String,
+    /// When it was made, in seconds since the epoch.
+    pub created: i64,
+    /// Its policy, JSON.
+    pub policy: Option<String>,
+    /// Its objects by key.
+    pub objects: BTreeMap<String, Object>,
+}
+
+impl Bucket {
+    /// An empty bucket without policy.
+    pub fn new(name: &str, region: &str) -> Self {
+        Self { name: name.to_owned(), region: region.to_owned(), created: 1_609_459_200, ..Self::default() }
+    }
+
+    /// The same with a policy.
+    #[must_use]
+    pub fn with_policy(mut self, json: &str) -> Self {
+        self.policy = Some(json.to_owned());
+        self
+    }
+}
+
+/// An S3 object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object {
+    /// Its content.
+    pub body: Vec<u8>,
+    /// Its content type, if one was given.
+    pub content_type: Option<String>,
+    /// When it was written, in seconds since the epoch.
+    pub modified: i64,
+}
+
+/// An SQS queue.
+#[derive(Debug, Clone, Default)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// Its region.
+    pub region: String,
+    /// When it was made, in seconds since the epoch.
+    pub created: i64,
+    /// Its policy, JSON.
+    pub policy: Option<String>,
+    /// Its other attributes that a caller set.
+    pub attributes: BTreeMap<String, String>,
+    /// What it holds, oldest first.
+    pub messages: Vec<Message>,
+}
+
+impl Queue {
+    /// An empty queue without policy.
+    pub fn new(name: &str, region: &str) -> Self {
+        Self { name: name.to_owned(), region: region.to_owned(), created: 1_609_459_200, ..Self::default() }
+    }
+
+    /// The same with a policy.
+    #[must_use]
+    pub fn with_policy(mut self, json: &str) -> Self {
+        self.policy = Some(json.to_owned());
+        self
+    }
+}
+
+/// A message in a queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: String,
+    /// Its body.
+    pub body: String,
+}
