@@ -130,7 +130,11 @@ pub struct Help {
 ///
 /// `Display` prints the public words; [`Error::private`] is for the journal and the log only.
 #[derive(Clone, Debug)]
-pub struct Error {
+pub struct Error(Box<Facts>);
+
+/// Boxed, because an error travels through every `Result` of the request's way.
+#[derive(Clone, Debug)]
+struct Facts {
     reason: ErrorReason,
     public: String,
     private: Option<String>,
@@ -144,7 +148,7 @@ impl Error {
     /// An error with words for the caller.
     #[must_use]
     pub fn new(reason: ErrorReason, public: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Facts {
             reason,
             public: public.into(),
             private: None,
@@ -152,14 +156,16 @@ impl Error {
             metadata: BTreeMap::new(),
             retry_after: None,
             help: None,
-        }
+        }))
     }
 
     /// A malformed request: every field that broke a rule.
     #[must_use]
     pub fn invalid(violations: Vec<Violation>) -> Self {
         let words: Vec<String> = violations.iter().map(ToString::to_string).collect();
-        Self { violations, ..Self::new(ErrorReason::InvalidRequest, words.join("; ")) }
+        let mut error = Self::new(ErrorReason::InvalidRequest, words.join("; "));
+        error.0.violations = violations;
+        error
     }
 
     /// A defect of the gateway; the caller learns no more than that.
@@ -172,14 +178,14 @@ impl Error {
     /// Adds words for the journal and the log.
     #[must_use]
     pub fn with_private(mut self, words: impl Into<String>) -> Self {
-        self.private = Some(words.into());
+        self.0.private = Some(words.into());
         self
     }
 
     /// Adds a machine-readable fact for the caller.
     #[must_use]
     pub fn with_metadata(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.metadata.insert(key, value.into());
+        self.0.metadata.insert(key, value.into());
         self
     }
 
@@ -191,58 +197,58 @@ impl Error {
 
     /// Says how long to wait before a retry.
     #[must_use]
-    pub const fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// Adds the fix.
     #[must_use]
-    pub const fn with_help(mut self, help: Help) -> Self {
-        self.help = Some(help);
+    pub fn with_help(mut self, help: Help) -> Self {
+        self.0.help = Some(help);
         self
     }
 
     /// The stable reason.
     #[must_use]
-    pub const fn reason(&self) -> ErrorReason {
-        self.reason
+    pub fn reason(&self) -> ErrorReason {
+        self.0.reason
     }
 
     /// Words for the journal and the log; the public ones where there are no others.
     #[must_use]
     pub fn private(&self) -> &str {
-        self.private.as_deref().unwrap_or(&self.public)
+        self.0.private.as_deref().unwrap_or(&self.0.public)
     }
 
     /// The fields that broke a rule.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {
-        &self.violations
+        &self.0.violations
     }
 
     /// Machine-readable facts.
     #[must_use]
-    pub const fn metadata(&self) -> &BTreeMap<&'static str, String> {
-        &self.metadata
+    pub fn metadata(&self) -> &BTreeMap<&'static str, String> {
+        &self.0.metadata
     }
 
     /// How long to wait before a retry.
     #[must_use]
-    pub const fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
     }
 
     /// The fix.
     #[must_use]
-    pub const fn help(&self) -> Option<Help> {
-        self.help
+    pub fn help(&self) -> Option<Help> {
+        self.0.help
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.public)
+        f.write_str(&self.0.public)
     }
 }
 

@@ -31,11 +31,11 @@ pub struct AwsFailure {
     /// AWS error code, as sent.
     pub code: Option<String>,
     /// AWS's words, or those of the SDK. For operators: they can name the gateway's own role.
-    pub message: String,
+    pub message: Box<str>,
     /// AWS request id.
     pub request_id: Option<String>,
     /// Where S3 says that the bucket is.
-    pub bucket_region: Option<String>,
+    pub bucket_region: Option<Box<str>>,
     /// Whether it can have acted.
     pub fate: Fate,
 }
@@ -65,9 +65,7 @@ impl AwsFailure {
             code: error.code().map(ToOwned::to_owned),
             message: said.chars().take(MESSAGE_LENGTH_MAX).collect(),
             request_id: request_id(error),
-            bucket_region: response
-                .and_then(|response| response.headers().get("x-amz-bucket-region"))
-                .map(ToOwned::to_owned),
+            bucket_region: response.and_then(|response| response.headers().get("x-amz-bucket-region")).map(Into::into),
             fate: fate(error, status),
         }
     }
@@ -79,7 +77,7 @@ impl AwsFailure {
             operation,
             status: None,
             code: None,
-            message: what.to_owned(),
+            message: what.into(),
             request_id: None,
             bucket_region: None,
             fate: Fate::Unknown,

@@ -81,7 +81,8 @@ impl Operation for AuditRootCredentials {
 
     async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RootCredentialsAudit, Error> {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
-        inventory(&session.root_credentials()).await.map_err(AwsFailure::into_error)
+        // Boxed: the futures of four SDK calls at a time are large.
+        Box::pin(inventory(&session.root_credentials())).await.map_err(AwsFailure::into_error)
     }
 
     fn conclude(audit: &RootCredentialsAudit) -> Conclusion {

@@ -228,7 +228,7 @@ mod tests {
             operation: "DeleteAccessKey",
             status: None,
             code: Some(code.to_owned()),
-            message: String::new(),
+            message: Box::default(),
             request_id: None,
             bucket_region: None,
             fate,

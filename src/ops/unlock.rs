@@ -146,7 +146,7 @@ mod tests {
             operation: "DeleteBucketPolicy",
             status: Some(403),
             code: Some(code.to_owned()),
-            message: "words".to_owned(),
+            message: "words".into(),
             request_id: Some("R1".to_owned()),
             bucket_region: None,
             fate,

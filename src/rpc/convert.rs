@@ -255,10 +255,10 @@ pub(super) fn delete_root_credentials(
 }
 
 fn credential_kinds(numbers: &[i32]) -> Result<BTreeSet<CredentialKind>, Rule> {
-    if let [only] = numbers {
-        if pb::CredentialKind::try_from(*only) == Ok(pb::CredentialKind::All) {
-            return Ok(CredentialKind::ALL.into());
-        }
+    if let [only] = numbers
+        && pb::CredentialKind::try_from(*only) == Ok(pb::CredentialKind::All)
+    {
+        return Ok(CredentialKind::ALL.into());
     }
     if numbers.is_empty() {
         return Err(Rule::new("is required: name the kinds, or CREDENTIAL_KIND_ALL"));

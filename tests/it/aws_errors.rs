@@ -1,0 +1,138 @@
+//! What AWS says, as a caller reads it: one reason each, the AWS code and request id, and the fix.
+
+use aws_root_simulator::Fault;
+use rootgate::pb::TaskPolicy;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::harness::{ANALYTICS, AUDITOR, OPERATOR, PAYMENTS, Setup, World, refused};
+
+/// The member account that an SCP denies root in.
+const RESTRICTED: &str = "666666666666";
+
+#[tokio::test]
+async fn a_feature_that_is_off_is_named_with_the_command_that_turns_it_on() {
+    let world = World::start().await;
+    world.aws.edit(|aws| aws.organization.root_features.clear());
+    let mut operator = world.as_caller(OPERATOR).await;
+    let refusal = refused(operator.audit(PAYMENTS).await, Code::FailedPrecondition, "FEATURE_NOT_ENABLED");
+    let help = refusal.status.get_details_help().unwrap();
+    assert!(help.links[0].description.contains("enable-organizations-root-credentials-management"), "{help:?}");
+    assert_eq!(refusal.metadata("aws_error_code"), "AccessDenied");
+    assert!(!refusal.metadata("aws_request_id").is_empty());
+    let refusal = refused(
+        operator.unlock_bucket(PAYMENTS, "payments-ledger").await,
+        Code::FailedPrecondition,
+        "FEATURE_NOT_ENABLED",
+    );
+    let help = refusal.status.get_details_help().unwrap();
+    assert!(help.links[0].description.contains("enable-organizations-root-sessions"), "{help:?}");
+}
+
+#[tokio::test]
+async fn trusted_access_that_is_off_is_named() {
+    let world = World::start().await;
+    world.aws.edit(|aws| aws.organization.trusted_services.clear());
+    let result = world.as_caller(OPERATOR).await.audit(PAYMENTS).await;
+    refused(result, Code::FailedPrecondition, "TRUSTED_ACCESS_NOT_ENABLED");
+}
+
+#[tokio::test]
+async fn an_scp_that_denies_root_is_recognised_with_its_fix() {
+    let world = World::start().await;
+    let refusal = refused(world.as_caller(OPERATOR).await.audit(RESTRICTED).await, Code::PermissionDenied, "SCP_DENY");
+    let help = refusal.status.get_details_help().unwrap();
+    assert!(help.links[0].description.contains("aws:AssumedRoot"), "{help:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_without_permission_says_so() {
+    let world = World::start_with(Setup { credentials_of: "readonly", ..Setup::default() }).await;
+    let result = world.as_caller(OPERATOR).await.audit(PAYMENTS).await;
+    let refusal = refused(result, Code::PermissionDenied, "AWS_ACCESS_DENIED");
+    assert!(
+        !refusal.status.message().contains("222222222222"),
+        "AWS's words name the gateway's role; they stay private"
+    );
+    let outcome = world.records().await.pop().unwrap();
+    assert!(outcome.text("error/message").contains("is not authorized to perform: sts:AssumeRoot"), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn throttling_is_retried_by_the_sdk_and_then_told_with_a_time() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("sts", "AssumeRoot").throttle().times(1));
+    world.as_caller(AUDITOR).await.audit(ANALYTICS).await.unwrap();
+
+    let world = World::start_configured("aws", "attempts_max = 1").await;
+    world.aws.inject(Fault::on("sts", "AssumeRoot").throttle().times(1));
+    let refusal =
+        refused(world.as_caller(AUDITOR).await.audit(ANALYTICS).await, Code::ResourceExhausted, "AWS_THROTTLED");
+    assert!(refusal.status.get_details_retry_info().unwrap().retry_delay.is_some());
+}
+
+#[tokio::test]
+async fn an_aws_that_fails_before_anything_was_done_is_unavailable() {
+    for fault in [Fault::on("sts", "AssumeRoot").status(503), Fault::on("sts", "AssumeRoot").html_500()] {
+        let world = World::start_configured("aws", "attempts_max = 1").await;
+        world.aws.inject(fault.times(1));
+        let result = world.as_caller(AUDITOR).await.audit(ANALYTICS).await;
+        refused(result, Code::Unavailable, "AWS_UNAVAILABLE");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_does_not_know_the_call_is_the_gateways_own_fault() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("sts", "AssumeRoot").error(400, "InvalidAction", "Unknown Operation"));
+    let result = world.as_caller(AUDITOR).await.audit(ANALYTICS).await;
+    refused(result, Code::Internal, "AWS_MISCONFIGURED");
+}
+
+#[tokio::test]
+async fn a_removal_whose_reply_is_lost_ends_as_the_truth() {
+    let world = World::start_configured("aws", "attempts_max = 1").await;
+    world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").lose_reply());
+    let done = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
+    assert!(done.changed);
+    assert!(!done.previous_policy.is_empty());
+}
+
+#[tokio::test]
+async fn an_outcome_that_no_read_can_tell_is_unknown_and_recorded_so() {
+    let world = World::start_configured("aws", "attempts_max = 1").await;
+    world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").lose_reply());
+    // The second read, after the removal, fails too.
+    world.aws.inject(Fault::on("s3", "GetBucketPolicy").status(503).after(1).times(5));
+    let result = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await;
+    let refusal = refused(result, Code::Unknown, "OUTCOME_UNKNOWN");
+    assert!(!refusal.metadata("journal_index").is_empty());
+    let outcome = world.records().await.pop().unwrap();
+    assert_eq!((outcome.event(), outcome.text("result")), ("Outcome", "Unknown"));
+}
+
+#[tokio::test]
+async fn a_dropped_connection_before_the_act_is_not_taken_for_done() {
+    let world = World::start_configured("aws", "attempts_max = 1").await;
+    world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").drop_connection());
+    let result = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await;
+    refused(result, Code::Unknown, "OUTCOME_UNKNOWN");
+    assert!(world.aws.edit(|aws| aws.bucket("payments-ledger").unwrap().1.policy.is_some()));
+}
+
+#[tokio::test]
+async fn a_policy_that_may_not_be_read_does_not_stop_its_deletion() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("s3", "GetBucketPolicy").error(403, "AccessDenied", "Access Denied").times(1));
+    let done = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
+    assert!(done.changed);
+    assert_eq!((done.previous_policy.as_str(), done.previous_policy_unreadable.as_str()), ("", "AccessDenied"));
+}
+
+#[tokio::test]
+async fn assume_root_is_refused_like_everything_else() {
+    let world = World::start().await;
+    world.aws.edit(|aws| aws.organization.root_features.clear());
+    let result = world.as_caller(OPERATOR).await.assume_root(PAYMENTS, TaskPolicy::SqsUnlockQueuePolicy).await;
+    refused(result, Code::FailedPrecondition, "FEATURE_NOT_ENABLED");
+}

@@ -1,0 +1,20 @@
+//! End-to-end tests: a real socket with mutual TLS, the real AWS SDK clients, and the simulator behind them.
+//!
+//! `harness` lets the tests read as prose; `rpc/` mirrors the proto.
+
+#![allow(unreachable_pub, clippy::large_futures, reason = "a test binary exports nothing, and runs on roomy stacks")]
+
+#[path = "../support/pki.rs"]
+mod pki;
+
+mod aws_errors;
+mod cancel;
+mod harness;
+mod identity;
+mod journal;
+mod limits;
+mod process;
+mod rpc;
+mod secrets;
+mod standard_services;
+mod targets;

@@ -1,0 +1,270 @@
+//! The real binary as a process: start, kill, stop, and what it refuses to start with.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use aws_root_simulator::{Fault, Scenario, Simulator};
+use tempfile::TempDir;
+use tokio::{
+    sync::oneshot,
+    task::{JoinHandle, spawn_blocking},
+};
+use tonic::Code;
+
+use crate::{
+    harness::{Client, OPERATOR, PAYMENTS, config_toml, install_crypto, records, write_files},
+    limits::until,
+    pki::Pki,
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_rootgate");
+const POLICY: &str = "permit(principal in Rootgate::Group::\"operators\", action, resource);";
+
+/// A folder with everything that a gateway needs, and an AWS.
+struct Site {
+    aws: Simulator,
+    pki: Pki,
+    folder: TempDir,
+}
+
+impl Site {
+    async fn new() -> Self {
+        install_crypto();
+        let site = Self {
+            aws: Simulator::start(Scenario::example()).await.unwrap(),
+            pki: Pki::new().unwrap(),
+            folder: TempDir::new().unwrap(),
+        };
+        write_files(site.folder.path(), &site.pki, POLICY);
+        site.configure(&config_toml(&site.aws.endpoint(), &[("log", String::new())]));
+        site
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn configure(&self, toml: &str) {
+        fs::write(self.path().join("rootgate.toml"), toml).unwrap();
+    }
+
+    fn command(&self, subcommand: &str) -> Command {
+        let key = self.aws.access_key("gateway").unwrap();
+        let mut command = Command::new(BINARY);
+        command
+            .args([subcommand, "--config"])
+            .arg(self.path().join("rootgate.toml"))
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", key.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", key.secret_access_key)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts the gateway and waits until its log says where it serves.
+    async fn serve(&self) -> Running {
+        let mut child = self.command("serve").spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (found, address) = oneshot::channel();
+        let log = spawn_blocking(move || read_log(stderr, found));
+        match address.await {
+            Ok(address) => Running { child, address, log },
+            Err(_) => panic!("the gateway did not start:\n{}", log.await.unwrap()),
+        }
+    }
+
+    async fn client(&self, address: SocketAddr) -> Client {
+        let identity = self.pki.client(&[OPERATOR]).unwrap();
+        Client::connect(address, &self.pki.authority(), Some(&identity)).await.unwrap()
+    }
+
+    async fn output(&self, mut command: Command) -> std::process::Output {
+        spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    }
+
+    /// Runs a subcommand to its end; its exit code and what it printed.
+    async fn run(&self, subcommand: &str) -> (i32, String) {
+        let output = self.output(self.command(subcommand)).await;
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+    }
+}
+
+/// Reads the log to its end, and tells the address as soon as a line says it.
+fn read_log(stderr: impl BufRead, found: oneshot::Sender<SocketAddr>) -> String {
+    let mut found = Some(found);
+    let mut log = String::new();
+    for line in stderr.lines().map(Result::unwrap) {
+        let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if let Some(address) = find(&json, "address").and_then(|address| address.parse().ok())
+            && let Some(found) = found.take()
+        {
+            let _ = found.send(address);
+        }
+        log.push_str(&line);
+        log.push('\n');
+    }
+    log
+}
+
+struct Running {
+    child: Child,
+    address: SocketAddr,
+    log: JoinHandle<String>,
+}
+
+/// A test that fails must not leave a gateway behind.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+impl Running {
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for its end; the log is complete then.
+    async fn ended(mut self) -> (ExitStatus, String) {
+        let log = (&mut self.log).await.unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+/// A field anywhere in a log line.
+fn find(json: &serde_json::Value, key: &str) -> Option<String> {
+    let object = json.as_object()?;
+    object
+        .get(key)
+        .and_then(|value| value.as_str().map(ToOwned::to_owned))
+        .or_else(|| object.values().find_map(|value| find(value, key)))
+}
+
+#[tokio::test]
+async fn kill_9_between_intent_and_outcome_loses_no_record_of_the_act() {
+    let site = Site::new().await;
+    let gateway = site.serve().await;
+    // The act is done on AWS, and its answer is on its way for long: the outcome cannot be known yet.
+    site.aws.inject(Fault::on("s3", "DeleteBucketPolicy").latency(Duration::from_secs(60)));
+    let mut operator = site.client(gateway.address).await;
+    let call = tokio::spawn(async move { operator.unlock_bucket(PAYMENTS, "payments-ledger").await });
+    until(|| site.aws.calls().iter().any(|call| call.name() == "s3:GetBucketPolicy")).await;
+    gateway.signal("-KILL");
+    let (status, _) = gateway.ended().await;
+    assert_eq!(status.code(), None, "it was killed");
+    assert!(call.await.unwrap().is_err());
+
+    let journal = site.path().join("journal.db");
+    let before = records(&journal).await;
+    assert_eq!(before.last().unwrap().event(), "Intent", "the intent was durable before the act");
+
+    site.aws.clear_faults();
+    let gateway = site.serve().await;
+    let after = records(&journal).await;
+    let interrupted = after.iter().find(|record| record.event() == "Interrupted").expect("the intent is closed");
+    assert_eq!(interrupted.number("intent_index"), before.last().unwrap().index);
+    assert_eq!(interrupted.text("operation_id"), before.last().unwrap().text("operation_id"));
+    let mut operator = site.client(gateway.address).await;
+    operator.audit(PAYMENTS).await.unwrap();
+    gateway.signal("-TERM");
+    let (status, _) = gateway.ended().await;
+    assert!(status.success());
+    assert_eq!(records(&journal).await.iter().filter(|record| record.event() == "Interrupted").count(), 1);
+}
+
+#[tokio::test]
+async fn sigterm_lets_what_is_in_flight_finish() {
+    let site = Site::new().await;
+    let gateway = site.serve().await;
+    site.aws.inject(Fault::on("s3", "DeleteBucketPolicy").latency(Duration::from_millis(700)));
+    let mut operator = site.client(gateway.address).await;
+    let call = tokio::spawn(async move { operator.unlock_bucket(PAYMENTS, "payments-ledger").await });
+    until(|| site.aws.calls().iter().any(|call| call.name() == "s3:GetBucketPolicy")).await;
+    gateway.signal("-TERM");
+    assert!(call.await.unwrap().unwrap().changed);
+    let (status, log) = gateway.ended().await;
+    assert!(status.success(), "{log}");
+    let events: Vec<String> =
+        records(&site.path().join("journal.db")).await.iter().map(|record| record.event().to_owned()).collect();
+    assert_eq!(events, ["Started", "Intent", "Outcome", "Stopped"]);
+}
+
+#[tokio::test]
+async fn the_log_holds_no_secret() {
+    let site = Site::new().await;
+    let gateway = site.serve().await;
+    let mut operator = site.client(gateway.address).await;
+    let done = operator.assume_root(PAYMENTS, rootgate::pb::TaskPolicy::S3UnlockBucketPolicy).await.unwrap();
+    operator.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
+    gateway.signal("-INT");
+    let (status, log) = gateway.ended().await;
+    assert!(status.success(), "{log}");
+    assert!(log.contains("AssumeRoot"), "the log is not empty: {log}");
+    let credentials = done.credentials.unwrap();
+    let gateways_own = site.aws.access_key("gateway").unwrap().secret_access_key;
+    for secret in [&credentials.secret_access_key, &credentials.session_token, &gateways_own] {
+        assert!(!log.contains(secret.as_str()), "the log holds a secret");
+    }
+}
+
+#[tokio::test]
+async fn it_refuses_to_start_with_what_is_missing_or_wrong_and_says_where() {
+    let site = Site::new().await;
+    let good = config_toml(&site.aws.endpoint(), &[]);
+    assert_eq!(site.run("check").await.0, 0);
+
+    site.configure(&good.replace("[journal]", "[journal]\nretention = \"9d\""));
+    let (code, text) = site.run("serve").await;
+    assert_eq!(code, 78, "{text}");
+    let line = good.lines().position(|line| line == "[journal]").unwrap() + 2;
+    assert!(text.contains(&format!("rootgate.toml:{line}:1")) && text.contains("retention"), "{text}");
+
+    site.configure(&good);
+    fs::write(site.path().join("policy.cedar"), "permit(principal, action == Rootgate::Action::\"Fly\", resource);")
+        .unwrap();
+    fs::remove_file(site.path().join("server.pem")).unwrap();
+    for subcommand in ["serve", "check"] {
+        let (code, text) = site.run(subcommand).await;
+        assert_eq!(code, 78, "{text}");
+        assert!(text.contains("policy.cedar:1:"), "{text}");
+        assert!(text.contains("server.pem"), "{text}");
+    }
+    assert!(!site.path().join("journal.db").exists(), "nothing was begun");
+}
+
+#[tokio::test]
+async fn it_refuses_endpoints_from_the_environment() {
+    let site = Site::new().await;
+    let good = config_toml(&site.aws.endpoint(), &[]);
+    let start = good.find("[aws.development]").unwrap();
+    let end = good.find("[journal]").unwrap();
+    site.configure(&format!("{}{}", &good[..start], &good[end..]));
+    let mut command = site.command("serve");
+    command.env("AWS_ENDPOINT_URL_STS", site.aws.endpoint());
+    let output = site.output(command).await;
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{text}");
+    assert!(text.contains("AWS_ENDPOINT_URL_STS"), "{text}");
+}
+
+#[tokio::test]
+async fn a_second_gateway_on_the_same_journal_does_not_start() {
+    let site = Site::new().await;
+    let first = site.serve().await;
+    let (code, text) = site.run("serve").await;
+    assert_ne!(code, 0);
+    assert!(text.contains("journal"), "{text}");
+    let mut operator = site.client(first.address).await;
+    let refusal = operator.audit("12").await.unwrap_err();
+    assert_eq!(refusal.code, Code::InvalidArgument, "the first one serves on");
+}

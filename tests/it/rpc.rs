@@ -1,0 +1,9 @@
+//! One file per RPC.
+
+mod allow_password_recovery;
+mod assume_root;
+mod audit_root_credentials;
+mod delete_root_credentials;
+mod unlock_bucket_policy;
+mod unlock_queue_policy;
+mod unserved;
