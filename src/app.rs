@@ -39,12 +39,9 @@ pub struct Deps {
 
 impl Deps {
     /// The machine's clock, and the SDK's default credential chain.
-    ///
-    /// # Errors
-    /// None today; the signature leaves room for what a production dependency may refuse.
-    #[allow(clippy::unused_async, reason = "credential sources that are asked at start will await")]
-    pub async fn production(_config: &Config) -> Result<Self, StartError> {
-        Ok(Self { clock: Arc::new(SystemClock), credentials: GatewayCredentials::DefaultChain })
+    #[must_use]
+    pub fn production() -> Self {
+        Self { clock: Arc::new(SystemClock), credentials: GatewayCredentials::DefaultChain }
     }
 }
 
@@ -178,24 +175,30 @@ impl App {
         let warm_up = warm_up(Arc::clone(&self.gate));
         tracing::info!(address, version = env!("CARGO_PKG_VERSION"), "serving");
         let health = self.health.clone();
+        let (gate, grace) = (Arc::clone(&self.gate), self.shutdown_grace);
+        // The connections stand until the acts are recorded, so that their callers get the answers; who asks for more is
+        // refused by the gate.
         let stop = async move {
             stop.await;
             tracing::info!("stopping: no new operations, those in flight finish");
+            following.abort();
             health.stopping().await;
+            if timeout(grace, gate.drain()).await.is_err() {
+                let in_flight = gate.in_flight();
+                tracing::error!(in_flight, "operations outlived the grace: they will be INTERRUPTED in the journal");
+            }
         };
         let served = edge::serve(self.listener, self.routes, self.edge, stop).await;
         warm_up.abort();
-        following.abort();
-        // The acts are detached from their connections: wait for their outcomes, not for their callers.
-        if timeout(self.shutdown_grace, self.gate.drain()).await.is_err() {
-            let in_flight = self.gate.in_flight();
-            tracing::error!(in_flight, "operations outlived the grace: they will be INTERRUPTED in the journal");
-        }
         // Last of all: it records the stop, and what comes after it could not be recorded.
         self.journal.close().await?;
         Ok(served?)
     }
 }
+
+/// How long connections may take to end once every act is recorded: their answers are on the way, and streams such as
+/// `Health/Watch` never end by themselves.
+const CONNECTIONS_GRACE: Duration = Duration::from_secs(2);
 
 /// Asks for the organization once at the start, so that a wrong role or network shows in the log at once and not at the
 /// first act in an emergency. Every act asks again if this fails.
@@ -299,6 +302,6 @@ fn edge_limits(config: &Config) -> EdgeLimits {
         keepalive_interval: limits.keepalive_interval,
         keepalive_timeout: limits.keepalive_timeout,
         handshake_timeout: config.server.tls.handshake_timeout,
-        shutdown_grace: config.server.shutdown_grace,
+        shutdown_grace: CONNECTIONS_GRACE,
     }
 }

@@ -3,6 +3,7 @@
 //! A root session is opened with a [`Permit`], for the account and the task policy that the permitted operation names,
 //! lives for that one operation and is dropped. Every answered call leaves its request id in the [`Trail`].
 
+mod change;
 mod directory;
 mod failure;
 mod iam;
@@ -20,7 +21,7 @@ pub use iam::{
 };
 pub use platform::{GatewayCredentials, Platform, PlatformError, PlatformSettings};
 pub use s3::{BucketPolicies, BucketRegion};
-pub use session::{IssuedCredentials, RootSession};
+pub use session::{IssuedCredentials, ROOT_SESSION_SECONDS, RootSession};
 pub use sqs::QueuePolicies;
 pub use trail::{AwsCall, Trail};
 

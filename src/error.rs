@@ -58,10 +58,12 @@ pub enum ErrorReason {
     GatewayCredentials,
     /// AWS throttles, after retries.
     AwsThrottled,
-    /// AWS cannot be reached or fails; nothing was done.
+    /// AWS cannot be reached or fails, and nothing was changed.
     AwsUnavailable,
     /// AWS refuses a value that was asked for.
     AwsRejected,
+    /// AWS refuses for a reason of its own, which the error code says.
+    AwsRefused,
     /// AWS says that the target changes at the moment.
     AwsConflict,
     /// AWS does not know what it was asked, which points to a wrong endpoint.
@@ -107,6 +109,7 @@ impl ErrorReason {
             Self::AwsThrottled => "AWS_THROTTLED",
             Self::AwsUnavailable => "AWS_UNAVAILABLE",
             Self::AwsRejected => "AWS_REJECTED",
+            Self::AwsRefused => "AWS_REFUSED",
             Self::AwsConflict => "AWS_CONFLICT",
             Self::AwsMisconfigured => "AWS_MISCONFIGURED",
             Self::RegionDisabled => "REGION_DISABLED",

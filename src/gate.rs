@@ -12,7 +12,7 @@ mod locks;
 mod records;
 mod targets;
 
-pub use limits::{SLOTS_MAX_DEFAULT, Slots};
+pub use limits::Slots;
 pub use records::Receipt;
 pub use targets::TargetRules;
 
@@ -28,7 +28,7 @@ use crate::{
     authz::{Ask, Denial, Engine, Permit},
     aws::{Aws, Trail},
     error::{Error, ErrorReason},
-    journal::{CallerRecord, Event, Journal},
+    journal::{AppendError, CallerRecord, Event, Journal},
     ops::Operation,
     types::{Kind, OperationId},
 };
@@ -102,7 +102,7 @@ impl Gate {
     /// # Errors
     /// Why nothing was done, or why it is not known whether it was.
     pub async fn run<O: Operation>(self: &Arc<Self>, asked: Asked<O>) -> Result<Done<O::Output>, Error> {
-        // Counted, not recorded: a flood must not fill the journal.
+        // Not recorded: a flood must not fill the journal.
         let slot = self.slots.take()?;
         let gate = Arc::clone(self);
         let decision = async move {
@@ -185,7 +185,11 @@ impl Gate {
             Refused { error, caller: Some(record), policies: denial.policies }
         })?;
         // Only the permitted may learn whether an account exists, and in what state it is.
-        match targets::check(&self.rules, &self.aws, permit.operation()).await {
+        let check = timeout(limits::TARGET_CHECK_LIMIT, targets::check(&self.rules, &self.aws, permit.operation()));
+        let checked = check.await.unwrap_or_else(|_elapsed| {
+            Err(Error::new(ErrorReason::AwsUnavailable, "AWS did not say in time what this account is"))
+        });
+        match checked {
             Ok(()) => Ok(permit),
             Err(error) => Err(refused(&permit, error.about(account))),
         }
@@ -195,16 +199,19 @@ impl Gate {
     async fn act<O: Operation>(&self, id: OperationId, permit: &Permit<O>) -> Result<Done<O::Output>, Error> {
         let intent = self.journal.append(Event::Intent(records::intent(id, permit))).await;
         // No durable intent, no act.
-        let intent = intent.map_err(|error| journal_unavailable(&error.to_string()))?;
+        let intent = intent.map_err(|error| unrecorded(&error))?;
         let trail = Trail::default();
-        let act = AssertUnwindSafe(O::act(permit, &self.aws, &trail)).catch_unwind();
-        let result = match timeout(limits::time_limit(O::KIND), act).await {
+        let act = async {
+            let output = O::act(permit, &self.aws, &trail).await?;
+            Ok((O::conclude(&output), output))
+        };
+        let result = match timeout(limits::time_limit(O::KIND), AssertUnwindSafe(act).catch_unwind()).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => Err(interrupted(O::KIND, "the act ended in a panic")),
-            Err(_elapsed) => Err(interrupted(O::KIND, "the operation's time was over")),
+            Ok(Err(_panic)) => Err(panicked(O::KIND, &trail)),
+            Err(_elapsed) => Err(out_of_time(O::KIND, &trail)),
         };
         let account = permit.operation().target().account();
-        let result = result.map(|output| (O::conclude(&output), output)).map_err(|error| error.about(account));
+        let result = result.map_err(|error: Error| error.about(account));
         let conclusion = result.as_ref().map(|(conclusion, _)| conclusion);
         let outcome = records::outcome(id, intent.index, conclusion, &trail);
         tracing::info!(operation = O::KIND.name(), %id, account = %account, result = ?outcome.result, "acted");
@@ -234,7 +241,10 @@ impl Gate {
         let event = records::refusal(id, claims, &refused, unrecorded_before);
         match self.journal.append(Event::Refusal(event)).await {
             Ok(position) => Receipt::new(id, position, &Trail::default()).attach(refused.error),
-            Err(error) => journal_unavailable(&error.to_string()),
+            Err(error) => {
+                self.flood.put_back(unrecorded_before);
+                unrecorded(&error)
+            }
         }
     }
 }
@@ -245,7 +255,7 @@ fn refused<O: Ask>(permit: &Permit<O>, error: Error) -> Refused {
 
 /// The same words whatever failed: an attacker learns nothing from them.
 fn unauthenticated(failure: &AuthnFailure) -> Refused {
-    let error = Error::new(ErrorReason::Unauthenticated, "no identity was proven").with_private(failure.reason());
+    let error = Error::new(ErrorReason::Unauthenticated, AuthnFailure::PUBLIC).with_private(failure.reason());
     Refused { error, caller: None, policies: Vec::new() }
 }
 
@@ -259,17 +269,45 @@ fn permission_denied(kind: Kind, denial: &Denial) -> Error {
     Error::new(ErrorReason::PermissionDenied, words).with_private(private)
 }
 
-fn journal_unavailable(cause: &str) -> Error {
-    let words = "the journal cannot be written, so nothing is done; the gateway's operators see why in its log";
-    Error::new(ErrorReason::JournalUnavailable, words).with_private(cause)
+/// Nothing is done that cannot be recorded.
+fn unrecorded(error: &AppendError) -> Error {
+    match error {
+        // No repetition would help: the record itself is impossible.
+        AppendError::TooLarge { .. } | AppendError::Unencodable(_) => Error::internal(error.to_string()),
+        AppendError::Busy | AppendError::NoOpenIntent(_) | AppendError::Unwritable(_) | AppendError::Closed => {
+            let words = "the journal cannot be written, so nothing is done; the gateway's operators see why in its log";
+            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+        }
+    }
 }
 
-/// An act that was cut short. What it changed until then is not known, unless it changes nothing at all.
-fn interrupted(kind: Kind, private: &str) -> Error {
-    if kind.mutates() {
-        let words = "the act was cut short, and it is not known what it changed; look before you try again";
-        Error::new(ErrorReason::OutcomeUnknown, words).with_private(private)
-    } else {
-        Error::new(ErrorReason::AwsUnavailable, "AWS did not answer in time").with_private(private)
+/// Whether an act that was cut short can have changed anything.
+fn may_have_changed(kind: Kind, trail: &Trail) -> bool {
+    match kind {
+        // The session itself is what is handed out.
+        Kind::AssumeRoot => trail.session_asked(),
+        Kind::UnlockBucketPolicy
+        | Kind::UnlockQueuePolicy
+        | Kind::DeleteRootCredentials
+        | Kind::AllowPasswordRecovery => trail.change_begun(),
+        Kind::AuditRootCredentials => false,
     }
+}
+
+fn unknown(private: &str) -> Error {
+    let words = "the act was cut short, and it is not known what it changed; look before you try again";
+    Error::new(ErrorReason::OutcomeUnknown, words).with_private(private)
+}
+
+fn panicked(kind: Kind, trail: &Trail) -> Error {
+    let private = "the act ended in a panic";
+    if may_have_changed(kind, trail) { unknown(private) } else { Error::internal(private) }
+}
+
+fn out_of_time(kind: Kind, trail: &Trail) -> Error {
+    let private = "the operation's time was over";
+    if may_have_changed(kind, trail) {
+        return unknown(private);
+    }
+    Error::new(ErrorReason::AwsUnavailable, "AWS did not answer in time; nothing was changed").with_private(private)
 }

@@ -41,8 +41,8 @@ pub trait Operation: Ask + Send + Sync + Sized + 'static {
 /// What became of an act that was carried through.
 #[derive(Clone, Debug)]
 pub struct Conclusion {
-    /// Whether anything was changed.
-    pub changed: bool,
+    /// Whether anything was changed; none if nobody can know.
+    pub changed: Option<bool>,
     /// The facts for the journal, a JSON object.
     pub detail: Value,
     /// Set if not all of it was done.

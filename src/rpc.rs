@@ -22,9 +22,6 @@ use crate::{
 
 use self::convert::Common;
 
-/// A root request is far smaller than this: a bucket policy has 20 KiB.
-pub const MESSAGE_BYTES_MAX_DEFAULT: usize = 64 * 1024;
-
 /// Life of the credentials that `AssumeRoot` hands out.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionDurations {

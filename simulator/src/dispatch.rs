@@ -58,7 +58,12 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
         Some(error) => Err(error),
         None => act(state, message, &caller, &operation, &mut call),
     };
-    finish(state, call, service, answer, fault.as_ref())
+    let reply_wait = fault.as_ref().map(Fault::wait_to_reply).unwrap_or_default();
+    let delivery = finish(state, call, service, answer, fault.as_ref());
+    if !reply_wait.is_zero() {
+        tokio::time::sleep(reply_wait).await;
+    }
+    delivery
 }
 
 /// What is known before anything is believed.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::ApiError;
 use crate::service::Service;
 
+/// Longer than any client waits.
+const MAX_LATENCY_MS: u64 = 600_000;
+
 /// What proxies answer when they do not know further.
 const HTML: &str = "<html><body><h1>500 Internal Server Error</h1></body></html>";
 
@@ -53,6 +56,8 @@ pub struct Fault {
     #[serde(default)]
     latency_ms: u64,
     #[serde(default)]
+    reply_latency_ms: u64,
+    #[serde(default)]
     after: u64,
     #[serde(default = "once")]
     times: u64,
@@ -67,13 +72,20 @@ impl Fault {
     #[must_use]
     pub fn on(service: &str, action: &str) -> Self {
         let (service, action) = (service.to_owned(), action.to_owned());
-        Self { service, action, effect: Effect::None, latency_ms: 0, after: 0, times: 1 }
+        Self { service, action, effect: Effect::None, latency_ms: 0, reply_latency_ms: 0, after: 0, times: 1 }
     }
 
     /// Waits before anything else is done.
     #[must_use]
     pub fn latency(mut self, latency: Duration) -> Self {
         self.latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
+
+    /// Carries the call out at once and waits before it answers.
+    #[must_use]
+    pub fn reply_latency(mut self, latency: Duration) -> Self {
+        self.reply_latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         self
     }
 
@@ -136,9 +148,14 @@ impl Fault {
         (self.service == "*" || self.service == service) && (self.action == "*" || self.action == action)
     }
 
-    /// How long to wait first, at most a minute less than clients wait forever.
+    /// How long to wait first.
     pub(crate) fn wait(&self) -> Duration {
-        Duration::from_millis(self.latency_ms.min(600_000))
+        Duration::from_millis(self.latency_ms.min(MAX_LATENCY_MS))
+    }
+
+    /// How long to wait before the answer.
+    pub(crate) fn wait_to_reply(&self) -> Duration {
+        Duration::from_millis(self.reply_latency_ms.min(MAX_LATENCY_MS))
     }
 
     /// Whether the connection is closed before the call is carried out.
@@ -154,6 +171,7 @@ impl Fault {
     /// What it does, for the log.
     pub(crate) fn label(&self) -> String {
         match &self.effect {
+            Effect::None if self.reply_latency_ms > 0 => format!("reply latency {} ms", self.reply_latency_ms),
             Effect::None => format!("latency {} ms", self.latency_ms),
             Effect::Throttle => "throttle".to_owned(),
             Effect::Status(status) => format!("status {status}"),

@@ -135,6 +135,12 @@ impl Simulator {
         self.state.world().access_key(name)
     }
 
+    /// Secret access keys and session tokens of every temporary credential that was issued, for tests that search logs and
+    /// files for them.
+    pub fn issued_secrets(&self) -> Vec<String> {
+        self.state.world().issued_secrets()
+    }
+
     /// Ends every root session at once.
     pub fn expire_root_sessions(&self) {
         self.state.world().expire_root_sessions();

@@ -118,6 +118,14 @@ impl World {
             .count()
     }
 
+    /// Secrets of every temporary credential that was issued.
+    pub(crate) fn issued_secrets(&self) -> Vec<String> {
+        self.sessions
+            .iter()
+            .flat_map(|session| [session.secret_access_key.clone(), session.session_token.clone()])
+            .collect()
+    }
+
     /// Ends every root session at once: its next call is refused as expired.
     pub fn expire_root_sessions(&mut self) {
         for session in self.sessions.iter_mut().filter(|session| session.is_root()) {

@@ -4,13 +4,15 @@
 //! reflection, unknown services) is answered right here.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_util::future::{Either, Ready, ready};
 use http::{Extensions, HeaderMap, Request, Response};
-use tonic::Status;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
 use tower::{Layer, Service};
 
 use super::{Authenticator, AuthnFailure, Caller, IDENTITY_HEADERS, PeerFacts};
@@ -87,7 +89,7 @@ where
             && !request.uri().path().starts_with(GATED_PATHS)
         {
             self.log_refusal(failure);
-            return Either::Left(ready(Ok(Status::unauthenticated(AuthnFailure::PUBLIC).into_http())));
+            return Either::Left(ready(Ok(unauthenticated().into_http())));
         }
         // Replaces whatever was there: only this layer says who is asking.
         request.extensions_mut().insert(Authentication(found));
@@ -101,6 +103,12 @@ impl<S> AuthnService<S> {
             tracing::info!(reason = failure.reason(), suppressed, "refused an unauthenticated request");
         }
     }
+}
+
+/// The same answer as the gate gives.
+fn unauthenticated() -> Status {
+    let info = ErrorDetails::with_error_info("UNAUTHENTICATED", "rootgate", HashMap::new());
+    Status::with_error_details(Code::Unauthenticated, AuthnFailure::PUBLIC, info)
 }
 
 fn strip_identity_headers(headers: &mut HeaderMap) {

@@ -50,8 +50,10 @@ impl Engine {
     /// # Errors
     /// The denial.
     pub fn authorize<O: Ask>(&self, operation: O, caller: Caller) -> Result<Permit<O>, Denial> {
-        let (request, entities) = question(&operation, &caller, &self.groups, &self.schema)
-            .map_err(|error| Denial { policies: Vec::new(), errors: vec![error] })?;
+        let (request, entities) = question(&operation, &caller, &self.groups, &self.schema).map_err(|error| {
+            tracing::error!(operation = O::KIND.name(), error, "the question could not be put to the policies; denied");
+            Denial { policies: Vec::new(), errors: vec![error] }
+        })?;
         let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
         let policies = deciding_policies(&response);
         let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();

@@ -5,11 +5,11 @@ use crate::authn::Caller;
 use super::Ask;
 
 /// An allowed operation. Only [`super::Engine::authorize`] makes one, and everything that acts on AWS takes one: no
-/// permit, no compile. It cannot be cloned, so one permission is one act.
+/// permit, no compile. It cannot be cloned, and the gate runs its act once.
 ///
 /// ```compile_fail
 /// // The constructor is private to `authz`.
-/// rootgate::authz::Permit::new(todo!(), todo!(), vec![]);
+/// rootgate::authz::Permit::<rootgate::ops::AuditRootCredentials>::new(todo!(), todo!(), vec![]);
 /// ```
 #[derive(Debug)]
 pub struct Permit<O> {

@@ -175,6 +175,16 @@ impl AwsFailure {
             "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
                 (ErrorReason::WrongRegion, "the bucket is in another region", None)
             }
+            "ValidationError"
+            | "ValidationException"
+            | "MalformedPolicy"
+            | "MalformedPolicyDocument"
+            | "InvalidArgument"
+            | "InvalidAttributeName"
+            | "InvalidAttributeValue"
+            | "InvalidInput"
+            | "InvalidInputException"
+            | "InvalidBucketName" => (ErrorReason::AwsRejected, "AWS does not accept a value of the request", None),
             _ => self.explain_status(),
         }
     }
@@ -183,7 +193,9 @@ impl AwsFailure {
         match (self.fate, self.status) {
             (_, Some(301)) => (ErrorReason::WrongRegion, "the bucket is in another region", None),
             (Fate::Refused, Some(403)) => denied(""),
-            (Fate::Refused, _) => (ErrorReason::AwsRejected, "AWS refused the request", None),
+            (Fate::Refused, Some(429)) => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
+            (Fate::Refused, Some(408)) => (ErrorReason::AwsUnavailable, "AWS waited too long for the request", None),
+            (Fate::Refused, _) => (ErrorReason::AwsRefused, "AWS refused, see aws_error_code", None),
             (Fate::NotSent, _) => (ErrorReason::AwsUnavailable, "the request could not be sent to AWS", None),
             (Fate::Unknown, _) => (ErrorReason::AwsUnavailable, "AWS did not answer properly", None),
         }
@@ -254,7 +266,8 @@ fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> Fate {
         // Even "connection refused" says nothing: an earlier attempt of the SDK may have got through.
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Fate::Unknown,
         SdkError::ServiceError(_) | SdkError::ResponseError(_) => match status {
-            Some(status) if status < 500 => Fate::Refused,
+            // A success whose body was cut or makes no sense is no refusal: AWS has acted.
+            Some(300..=499) => Fate::Refused,
             _ => Fate::Unknown,
         },
         _ => Fate::Unknown,

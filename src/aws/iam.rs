@@ -1,10 +1,10 @@
 //! The root user's own credentials. Inside a root session every call leaves `UserName` out, which means root.
 
-use aws_sdk_iam::types::SummaryKeyType;
+use aws_sdk_iam::{Config, config::Builder, types::SummaryKeyType};
 use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
 
-use super::{AwsFailure, Trail};
+use super::{AwsFailure, Trail, change};
 use crate::{clock::Timestamp, types::CredentialKind};
 
 /// Reads, creates and deletes the root user's credentials.
@@ -75,6 +75,14 @@ pub struct CredentialItem {
     pub kind: CredentialKind,
     /// Its id; empty for the login profile, of which there is only one.
     pub id: String,
+}
+
+impl CredentialItem {
+    /// Whether it stands for a kind that could not be listed.
+    #[must_use]
+    pub fn is_whole_kind(&self) -> bool {
+        self.id.is_empty() && self.kind != CredentialKind::LoginProfile
+    }
 }
 
 /// IAM's own page maximum.
@@ -188,7 +196,11 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal; `EntityAlreadyExists` if there is one already.
     pub async fn create_login_profile(&self) -> Result<(), AwsFailure> {
-        self.trail.note("iam", "CreateLoginProfile", self.client.create_login_profile().send().await).map(drop)
+        change::send(&self.trail, || async {
+            let call = self.client.create_login_profile().customize().config_override(one_attempt());
+            self.trail.note("iam", "CreateLoginProfile", call.send().await).map(drop)
+        })
+        .await
     }
 
     /// The ids of all credentials of a kind.
@@ -214,25 +226,36 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal; `NoSuchEntity` if it is gone already.
     pub async fn delete(&self, item: &CredentialItem) -> Result<(), AwsFailure> {
+        change::send(&self.trail, || self.delete_once(item)).await
+    }
+
+    async fn delete_once(&self, item: &CredentialItem) -> Result<(), AwsFailure> {
         let (client, trail, id) = (&self.client, &self.trail, item.id.as_str());
         match item.kind {
             CredentialKind::LoginProfile => {
-                trail.note("iam", "DeleteLoginProfile", client.delete_login_profile().send().await).map(drop)
+                let call = client.delete_login_profile().customize().config_override(one_attempt());
+                trail.note("iam", "DeleteLoginProfile", call.send().await).map(drop)
             }
             CredentialKind::AccessKey => {
-                let call = client.delete_access_key().access_key_id(id);
+                let call = client.delete_access_key().access_key_id(id).customize().config_override(one_attempt());
                 trail.note("iam", "DeleteAccessKey", call.send().await).map(drop)
             }
             CredentialKind::SigningCertificate => {
                 let call = client.delete_signing_certificate().certificate_id(id);
+                let call = call.customize().config_override(one_attempt());
                 trail.note("iam", "DeleteSigningCertificate", call.send().await).map(drop)
             }
             CredentialKind::MfaDevice => {
                 let call = client.deactivate_mfa_device().serial_number(id);
+                let call = call.customize().config_override(one_attempt());
                 trail.note("iam", "DeactivateMFADevice", call.send().await).map(drop)
             }
         }
     }
+}
+
+fn one_attempt() -> Builder {
+    Config::builder().retry_config(change::one_attempt())
 }
 
 fn timestamp(time: &DateTime) -> Timestamp {

@@ -1,8 +1,9 @@
 //! Bucket policies, as the root user of the account that owns the bucket.
 
+use aws_sdk_s3::Config;
 use aws_types::SdkConfig;
 
-use super::{AwsFailure, Trail};
+use super::{AwsFailure, Trail, change};
 use crate::types::{AccountId, BucketName};
 
 /// Reads and deletes bucket policies in one region. Every call says whose bucket it must be: names are global, and a
@@ -45,9 +46,13 @@ impl BucketPolicies {
     /// # Errors
     /// AWS's refusal, or no answer.
     pub async fn delete(&self, bucket: &BucketName) -> Result<(), AwsFailure> {
-        let call =
-            self.client.delete_bucket_policy().bucket(bucket.as_str()).expected_bucket_owner(self.owner.as_str());
-        self.trail.note("s3", "DeleteBucketPolicy", call.send().await).map(drop)
+        change::send(&self.trail, || async {
+            let call = self.client.delete_bucket_policy().bucket(bucket.as_str());
+            let call = call.expected_bucket_owner(self.owner.as_str()).customize();
+            let call = call.config_override(Config::builder().retry_config(change::one_attempt()));
+            self.trail.note("s3", "DeleteBucketPolicy", call.send().await).map(drop)
+        })
+        .await
     }
 
     /// Finds the bucket's region with `s3:ListAllMyBuckets`, the only way that the task policy permits, which proves at

@@ -18,7 +18,7 @@ use crate::{
 
 /// How long the gateway's own root sessions live. Longer than any operation may take (`gate::limits`), so that none runs
 /// out half-way, and no longer, because nothing revokes a root session.
-pub(super) const ROOT_SESSION_SECONDS: u16 = 300;
+pub const ROOT_SESSION_SECONDS: u16 = 300;
 
 /// Temporary root credentials. No `Debug`, no `Serialize`, no `Clone`.
 pub struct IssuedCredentials {
@@ -56,6 +56,7 @@ impl Sts {
         trail: &Trail,
     ) -> Result<IssuedCredentials, AwsFailure> {
         self.pace.turn().await;
+        trail.asks_for_session();
         let policy = PolicyDescriptorType::builder().arn(task_policy.arn()).build();
         let call = self.client.assume_root().target_principal(account.as_str()).task_policy_arn(policy);
         let output =

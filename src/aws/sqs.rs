@@ -1,9 +1,9 @@
 //! Queue policies, as the root user of the account that owns the queue.
 
-use aws_sdk_sqs::types::QueueAttributeName;
+use aws_sdk_sqs::{Config, types::QueueAttributeName};
 use aws_types::SdkConfig;
 
-use super::{AwsFailure, Trail};
+use super::{AwsFailure, Trail, change};
 use crate::types::{AccountId, QueueName};
 
 /// Reads and clears queue policies in one region. `sqs:SetQueueAttributes` could set any attribute, and the task policy
@@ -46,7 +46,11 @@ impl QueuePolicies {
     /// # Errors
     /// AWS's refusal, or no answer.
     pub async fn clear(&self, url: &str) -> Result<(), AwsFailure> {
-        let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, "");
-        self.trail.note("sqs", "SetQueueAttributes", call.send().await).map(drop)
+        change::send(&self.trail, || async {
+            let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, "");
+            let call = call.customize().config_override(Config::builder().retry_config(change::one_attempt()));
+            self.trail.note("sqs", "SetQueueAttributes", call.send().await).map(drop)
+        })
+        .await
     }
 }

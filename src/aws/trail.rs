@@ -30,6 +30,9 @@ pub struct Trail(Arc<Mutex<State>>);
 struct State {
     calls: Vec<AwsCall>,
     access_key_id: Option<String>,
+    session_asked: bool,
+    change_begun: bool,
+    previous_policy: Option<String>,
 }
 
 /// An account has at most a few dozen root credentials; this only keeps a journal record from growing without end.
@@ -46,6 +49,37 @@ impl Trail {
     #[must_use]
     pub fn access_key_id(&self) -> Option<String> {
         self.with(|state| state.access_key_id.clone())
+    }
+
+    /// Whether a root session was asked for.
+    #[must_use]
+    pub fn session_asked(&self) -> bool {
+        self.with(|state| state.session_asked)
+    }
+
+    /// Whether a call that changes something was begun. If not, nothing can have been changed.
+    #[must_use]
+    pub fn change_begun(&self) -> bool {
+        self.with(|state| state.change_begun)
+    }
+
+    /// Keeps the policy that is about to be removed, so that the outcome record has it however the act ends.
+    pub fn keep_previous_policy(&self, policy: &str) {
+        self.with(|state| state.previous_policy = Some(policy.to_owned()));
+    }
+
+    /// The policy that was kept.
+    #[must_use]
+    pub fn previous_policy(&self) -> Option<String> {
+        self.with(|state| state.previous_policy.clone())
+    }
+
+    pub(super) fn asks_for_session(&self) {
+        self.with(|state| state.session_asked = true);
+    }
+
+    pub(super) fn begins_change(&self) {
+        self.with(|state| state.change_begun = true);
     }
 
     pub(super) fn opened(&self, access_key_id: &str) {

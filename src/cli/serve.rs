@@ -14,8 +14,7 @@ pub(super) async fn run(args: &ConfigArgs, environment: &Environment) -> Result<
     let config = args.load(environment)?;
     telemetry::start(&config.log, environment, std::io::stderr().is_terminal());
     telemetry::log_panics();
-    let deps = app::Deps::production(&config).await?;
-    app::serve(config, deps).await?;
+    app::serve(config, app::Deps::production()).await?;
     Ok(Exit::Ok)
 }
 

@@ -15,7 +15,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Whether gRPC server reflection is served.
     pub reflection: bool,
-    /// How long a stop waits for calls in flight before connections are cut. Operations are never cut by it.
+    /// How long a stop waits for acts in flight. What runs on after it is INTERRUPTED in the journal at the next start;
+    /// no act takes longer than 120 s.
     pub shutdown_grace: Duration,
     /// TLS. There is no listener without.
     pub tls: TlsConfig,
@@ -63,9 +64,9 @@ pub struct LimitsConfig {
 
 /// Helps people with grpcurl, and says nothing that the published proto does not say.
 const REFLECTION: bool = true;
-/// Kubernetes sends SIGKILL 30 s after SIGTERM unless told otherwise.
+/// Kubernetes sends SIGKILL 30 s after SIGTERM unless told otherwise, and connections get a moment after the acts.
 const SHUTDOWN_GRACE: Bounded<Duration> = Bounded {
-    default: Duration::from_secs(30),
+    default: Duration::from_secs(25),
     // Below, a stop would cut calls that are merely on their way.
     min: Duration::from_millis(100),
     // Longer than any operation; a stop that takes more is stuck.

@@ -50,7 +50,7 @@ fn the_minimal_file_gets_every_default() {
     let config = parse(MINIMAL).unwrap();
     assert_eq!(config.server.listen, "127.0.0.1:8443".parse().unwrap());
     assert!(config.server.reflection);
-    assert_eq!(config.server.shutdown_grace, Duration::from_secs(30));
+    assert_eq!(config.server.shutdown_grace, Duration::from_secs(25));
     assert_eq!(config.server.tls.certificate, PathBuf::from("/etc/rootgate/server.pem"));
     assert_eq!(config.server.tls.private_key, PathBuf::from("/run/secrets/server.key"));
     assert_eq!(config.server.tls.handshake_timeout, Duration::from_secs(5));

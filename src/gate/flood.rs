@@ -38,6 +38,12 @@ impl Flood {
         state.recorded += 1;
         Some(std::mem::take(&mut state.unrecorded))
     }
+
+    /// Counts a tally again whose record could not be written, and that record itself.
+    pub(super) fn put_back(&self, unrecorded: u64) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unrecorded = state.unrecorded.saturating_add(unrecorded).saturating_add(1);
+    }
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::{
     types::Kind,
 };
 
-/// Operations in flight at a time, unless configured. Each holds a root session; AWS throttles long before that many.
-pub const SLOTS_MAX_DEFAULT: usize = 64;
+/// How long it may take to learn what the target account is. Asked before the act, so its own time.
+pub(super) const TARGET_CHECK_LIMIT: Duration = Duration::from_secs(15);
 
 /// After so long an overloaded gateway may be asked again: about one operation's time.
 const OVERLOADED_RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -86,8 +86,9 @@ mod tests {
 
     #[test]
     fn no_operation_outlives_its_root_session() {
+        let session = Duration::from_secs(crate::aws::ROOT_SESSION_SECONDS.into());
         for kind in Kind::ALL {
-            assert!(time_limit(kind) < Duration::from_secs(300), "{kind}");
+            assert!(time_limit(kind) < session, "{kind}");
         }
     }
 }

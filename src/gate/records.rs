@@ -88,12 +88,24 @@ pub(super) fn outcome(
         operation_id: id,
         intent_index,
         result: result_of(error),
-        changed: conclusion.map(|conclusion| conclusion.changed),
+        changed: conclusion.and_then(|conclusion| conclusion.changed),
         error: error.map(error_record),
-        detail: conclusion.map_or(Value::Null, |conclusion| conclusion.detail.clone()),
+        detail: detail(conclusion, trail),
         aws_calls: trail.calls().into_iter().map(call_record).collect(),
         access_key_id: trail.access_key_id(),
     }
+}
+
+/// What the act says of itself, and the policy that it removed: however it ended, that text is the only undo.
+fn detail(conclusion: Option<&Conclusion>, trail: &Trail) -> Value {
+    let detail = conclusion.map_or(Value::Null, |conclusion| conclusion.detail.clone());
+    let Some(policy) = trail.previous_policy() else { return detail };
+    let mut detail = match detail {
+        Value::Object(detail) => detail,
+        _ => Map::new(),
+    };
+    detail.insert("previous_policy".to_owned(), policy.into());
+    detail.into()
 }
 
 fn result_of(error: Option<&Error>) -> OutcomeResult {

@@ -28,7 +28,7 @@ impl Journal {
             | Event::Refusal(_)
             | Event::Interrupted { .. } => Oversize::Trim,
         };
-        let (request, answer) = Request::new(encode(&event, oversize)?, false, false);
+        let (request, mut answer) = Request::new(encode(&event, oversize)?, false, false);
         self.commands.try_send(Command::Append(request)).map_err(|error| match error {
             TrySendError::Full(_) => AppendError::Busy,
             TrySendError::Closed(_) => AppendError::Closed,
@@ -36,9 +36,12 @@ impl Journal {
         let mut stalled = self.stalled.clone();
         tokio::select! {
             biased;
-            answer = answer => answer.unwrap_or(Err(AppendError::Closed)),
+            answer = &mut answer => answer.unwrap_or(Err(AppendError::Closed)),
             Ok(_) = stalled.wait_for(|stalled| *stalled) => {
-                Err(AppendError::Unwritable(Arc::new(WriteFailure::Stalled(self.path.to_path_buf()))))
+                // Closed first: either the answer is here already, or the writer learns that nobody waits for it.
+                answer.close();
+                let stalled = || Err(AppendError::Unwritable(Arc::new(WriteFailure::Stalled(self.path.to_path_buf()))));
+                answer.try_recv().unwrap_or_else(|_| stalled())
             }
         }
     }

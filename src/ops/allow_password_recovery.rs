@@ -93,6 +93,6 @@ impl Operation for AllowPasswordRecovery {
             "verification": output.verification.name(),
             "login_profile_created_at": output.login_profile_created_at.map(|at| at.to_string()),
         });
-        Conclusion { changed: output.changed, detail, shortfall: None }
+        Conclusion { changed: Some(output.changed), detail, shortfall: None }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Conclusion, Operation};
 use crate::{
     authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, AwsFailure, IssuedCredentials, Trail},
+    aws::{Aws, Fate, IssuedCredentials, Trail},
     error::Error,
     types::{AccountId, Kind, Region, Rule, TaskPolicy},
 };
@@ -96,13 +96,16 @@ impl Operation for AssumeRoot {
 
     async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<IssuedCredentials, Error> {
         let duration = permit.operation().duration.seconds();
-        // A lost answer is a session that nobody holds; AWS will say nothing more about it, and it ends by itself.
-        aws.issue(permit, duration, trail).await.map_err(AwsFailure::into_error)
+        aws.issue(permit, duration, trail).await.map_err(|failure| match failure.fate {
+            // Perhaps there is a session now that nobody holds. It ends by itself, but it must not be called "not done".
+            Fate::Unknown => failure.into_unknown(),
+            Fate::NotSent | Fate::Refused => failure.into_error(),
+        })
     }
 
     fn conclude(issued: &IssuedCredentials) -> Conclusion {
         let detail = json!({ "access_key_id": issued.access_key_id, "expiration": issued.expiration.to_string() });
-        Conclusion { changed: true, detail, shortfall: None }
+        Conclusion { changed: Some(true), detail, shortfall: None }
     }
 }
 

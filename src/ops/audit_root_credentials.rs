@@ -92,7 +92,7 @@ impl Operation for AuditRootCredentials {
             "signing_certificates": audit.signing_certificates.iter().map(|c| &c.certificate_id).collect::<Vec<_>>(),
             "mfa_devices": audit.mfa_devices.iter().map(|d| &d.serial_number).collect::<Vec<_>>(),
         });
-        Conclusion { changed: false, detail, shortfall: None }
+        Conclusion { changed: Some(false), detail, shortfall: None }
     }
 }
 

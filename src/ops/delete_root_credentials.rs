@@ -33,6 +33,8 @@ pub struct Deletion {
     pub status: DeletionStatus,
     /// What AWS answered, if it was no success.
     pub failure: Option<AwsFailure>,
+    /// Why it was not deleted, where AWS was not asked.
+    pub note: &'static str,
 }
 
 /// What became of one credential. There is no default: each status is something that AWS said.
@@ -136,7 +138,7 @@ impl Operation for DeleteRootCredentials {
         if found.is_empty() {
             return Ok(RootCredentialsDeletion { items, verification: Verification::NothingChanged });
         }
-        items.extend(join_all(found.into_iter().map(|item| delete(&root, item))).await);
+        items.extend(delete_all(&root, found, &items).await);
         let again = list(&root, listed.into_iter().filter(|(_, found)| found.is_ok()).map(|(kind, _)| kind)).await;
         let verification = settle(&mut items, &again);
         items.sort_by(|a, b| a.item.cmp(&b.item));
@@ -153,11 +155,12 @@ impl Operation for DeleteRootCredentials {
                     "id": deletion.item.id,
                     "status": deletion.status.name(),
                     "aws_error_code": deletion.failure.as_ref().map(AwsFailure::code_or_fate),
+                    "note": deletion.note,
                 })
             })
             .collect();
         let detail = json!({ "items": items, "verification": output.verification.name() });
-        Conclusion { changed: output.changed(), detail, shortfall: output.shortfall() }
+        Conclusion { changed: Some(output.changed()), detail, shortfall: output.shortfall() }
     }
 }
 
@@ -171,7 +174,32 @@ async fn list(root: &RootCredentials, kinds: impl Iterator<Item = CredentialKind
 fn unlisted(kind: CredentialKind, found: &Result<Vec<CredentialItem>, AwsFailure>) -> Option<Deletion> {
     let failure = found.as_ref().err()?.clone();
     let item = CredentialItem { kind, id: String::new() };
-    Some(Deletion { item, status: DeletionStatus::Failed, failure: Some(failure) })
+    Some(Deletion { item, status: DeletionStatus::Failed, failure: Some(failure), note: "" })
+}
+
+/// Why an MFA device is left alone.
+const PASSWORD_REMAINS: &str =
+    "not tried: the password could not be deleted, and without its MFA device it would be weaker";
+/// What turns up only in the second listing.
+const CREATED_MEANWHILE: &str = "it was created while the others were deleted";
+
+/// Deletes everything at the same time but the MFA devices, which go last: a root user must not be left with a password
+/// that was to be deleted and without its second factor.
+async fn delete_all(root: &RootCredentials, found: Vec<CredentialItem>, unlisted: &[Deletion]) -> Vec<Deletion> {
+    let is_mfa = |item: &CredentialItem| item.kind == CredentialKind::MfaDevice;
+    let (mfa_devices, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_mfa);
+    let mut items = join_all(others.into_iter().map(|item| delete(root, item))).await;
+    let password_remains = unlisted.iter().chain(&items).any(|deletion| {
+        let gone = matches!(deletion.status, DeletionStatus::Deleted | DeletionStatus::AlreadyAbsent);
+        deletion.item.kind == CredentialKind::LoginProfile && !gone
+    });
+    if password_remains {
+        let leave = |item| Deletion { item, status: DeletionStatus::Failed, failure: None, note: PASSWORD_REMAINS };
+        items.extend(mfa_devices.into_iter().map(leave));
+    } else {
+        items.extend(join_all(mfa_devices.into_iter().map(|item| delete(root, item))).await);
+    }
+    items
 }
 
 async fn delete(root: &RootCredentials, item: CredentialItem) -> Deletion {
@@ -186,21 +214,32 @@ async fn delete(root: &RootCredentials, item: CredentialItem) -> Deletion {
         Err(failure) if failure.fate == Fate::Unknown => (DeletionStatus::Unknown, Some(failure)),
         Err(failure) => (DeletionStatus::Failed, Some(failure)),
     };
-    Deletion { item, status, failure }
+    Deletion { item, status, failure, note: "" }
 }
 
 /// Lets the second listing decide what the answers left open, and says whether it shows what they claim.
 fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
-    for deletion in items.iter_mut().filter(|deletion| deletion.status == DeletionStatus::Unknown) {
-        if let Some(Ok(still_there)) = again.get(&deletion.item.kind) {
-            let gone = !still_there.contains(&deletion.item);
-            deletion.status = if gone { DeletionStatus::Deleted } else { DeletionStatus::Failed };
-        }
+    for deletion in items.iter_mut().filter(|deletion| !deletion.item.is_whole_kind()) {
+        let Some(Ok(still_there)) = again.get(&deletion.item.kind) else { continue };
+        let gone = !still_there.contains(&deletion.item);
+        deletion.status = match deletion.status {
+            DeletionStatus::Unknown if gone => DeletionStatus::Deleted,
+            // Somebody else was faster.
+            DeletionStatus::Failed if gone => DeletionStatus::AlreadyAbsent,
+            // Still listed after a lost answer: the listing may lag, so it stays unknown.
+            status => status,
+        };
     }
     let known: BTreeSet<CredentialItem> = items.iter().map(|deletion| deletion.item.clone()).collect();
     let appeared = again.values().flatten().flatten().filter(|item| !known.contains(*item));
-    let appeared: Vec<Deletion> =
-        appeared.map(|item| Deletion { item: item.clone(), status: DeletionStatus::Failed, failure: None }).collect();
+    let appeared: Vec<Deletion> = appeared
+        .map(|item| Deletion {
+            item: item.clone(),
+            status: DeletionStatus::Failed,
+            failure: None,
+            note: CREATED_MEANWHILE,
+        })
+        .collect();
     items.extend(appeared);
     if again.values().any(Result::is_err) {
         return Verification::Unreadable;
@@ -209,7 +248,7 @@ fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
         let listed = again
             .get(&deletion.item.kind)
             .is_some_and(|found| found.as_ref().is_ok_and(|found| found.contains(&deletion.item)));
-        deletion.status == DeletionStatus::Deleted && listed
+        matches!(deletion.status, DeletionStatus::Deleted | DeletionStatus::AlreadyAbsent) && listed
     };
     if items.iter().any(lingers) { Verification::PendingPropagation } else { Verification::Verified }
 }
@@ -237,7 +276,7 @@ mod tests {
 
     fn deletion(id: &str, status: DeletionStatus) -> Deletion {
         let failure = (status != DeletionStatus::Deleted).then(|| failure("ServiceFailure", Fate::Unknown));
-        Deletion { item: key(id), status, failure }
+        Deletion { item: key(id), status, failure, note: "" }
     }
 
     fn listing(found: Result<Vec<CredentialItem>, AwsFailure>) -> Listing {
@@ -249,7 +288,14 @@ mod tests {
         let mut items = vec![deletion("A", DeletionStatus::Unknown), deletion("B", DeletionStatus::Unknown)];
         assert_eq!(settle(&mut items, &listing(Ok(vec![key("B")]))), Verification::Verified);
         assert_eq!(items[0].status, DeletionStatus::Deleted);
-        assert_eq!(items[1].status, DeletionStatus::Failed);
+        assert_eq!(items[1].status, DeletionStatus::Unknown, "a listing can lag behind");
+    }
+
+    #[test]
+    fn what_vanished_without_us_is_already_absent() {
+        let mut items = vec![deletion("A", DeletionStatus::Failed)];
+        settle(&mut items, &listing(Ok(vec![])));
+        assert_eq!(items[0].status, DeletionStatus::AlreadyAbsent);
     }
 
     #[test]
@@ -264,8 +310,10 @@ mod tests {
 
     #[test]
     fn a_credential_that_lingers_is_not_called_verified() {
-        let mut items = vec![deletion("A", DeletionStatus::Deleted)];
-        assert_eq!(settle(&mut items, &listing(Ok(vec![key("A")]))), Verification::PendingPropagation);
+        for status in [DeletionStatus::Deleted, DeletionStatus::AlreadyAbsent] {
+            let mut items = vec![deletion("A", status)];
+            assert_eq!(settle(&mut items, &listing(Ok(vec![key("A")]))), Verification::PendingPropagation);
+        }
     }
 
     #[test]
@@ -289,6 +337,7 @@ mod tests {
             item: key("A"),
             status: DeletionStatus::Failed,
             failure: Some(failure("AccessDenied", Fate::Refused)),
+            note: "",
         }]);
         assert_eq!(none.unwrap().reason(), ErrorReason::AwsAccessDenied);
     }

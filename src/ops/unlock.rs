@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Verification;
 use crate::{
-    aws::{AwsFailure, Fate},
+    aws::{AwsFailure, Fate, Trail},
     error::{Error, ErrorReason},
 };
 
@@ -37,33 +37,37 @@ pub struct Unlocked {
 }
 
 impl Unlocked {
-    /// Whether there was anything to remove.
+    /// Whether there was anything to remove; not known where it could not be read, for AWS answers a removal the same
+    /// whether there was a policy or not.
     #[must_use]
-    pub fn changed(&self) -> bool {
-        self.previous != PreviousPolicy::None
+    pub fn changed(&self) -> Option<bool> {
+        match self.previous {
+            PreviousPolicy::None => Some(false),
+            PreviousPolicy::Text(_) => Some(true),
+            PreviousPolicy::Unreadable(_) => None,
+        }
     }
 
     pub(super) fn detail(&self) -> Value {
-        let (text, unreadable) = match &self.previous {
-            PreviousPolicy::None => (None, None),
-            PreviousPolicy::Text(text) => (Some(text), None),
-            PreviousPolicy::Unreadable(code) => (None, Some(code)),
+        // The text itself is in the record anyway, by way of the trail.
+        let unreadable = match &self.previous {
+            PreviousPolicy::None | PreviousPolicy::Text(_) => None,
+            PreviousPolicy::Unreadable(code) => Some(code),
         };
-        json!({
-            "previous_policy": text,
-            "previous_policy_unreadable": unreadable,
-            "verification": self.verification.name(),
-        })
+        json!({ "previous_policy_unreadable": unreadable, "verification": self.verification.name() })
     }
 }
 
 /// Deletes the whole policy.
-pub(super) async fn delete_policy(policy: &impl RemovablePolicy) -> Result<Unlocked, Error> {
+pub(super) async fn delete_policy(policy: &impl RemovablePolicy, trail: &Trail) -> Result<Unlocked, Error> {
     let previous = match policy.read().await {
         Ok(None) => {
             return Ok(Unlocked { previous: PreviousPolicy::None, verification: Verification::NothingChanged });
         }
-        Ok(Some(text)) => PreviousPolicy::Text(text),
+        Ok(Some(text)) => {
+            trail.keep_previous_policy(&text);
+            PreviousPolicy::Text(text)
+        }
         Err(failure) => PreviousPolicy::Unreadable(unreadable(failure)?),
     };
     match policy.remove().await {
@@ -160,15 +164,15 @@ mod tests {
     #[tokio::test]
     async fn nothing_to_do_is_its_own_answer_and_touches_nothing() {
         let policy = Scripted::new(vec![Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy).await.unwrap();
-        assert!(!unlocked.changed());
+        let unlocked = delete_policy(&policy, &Trail::default()).await.unwrap();
+        assert_eq!(unlocked.changed(), Some(false));
         assert_eq!(policy.asked(), ["read"]);
     }
 
     #[tokio::test]
     async fn the_policy_is_kept_and_the_removal_is_read_back() {
         let policy = Scripted::new(vec![some("{}"), Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy).await.unwrap();
+        let unlocked = delete_policy(&policy, &Trail::default()).await.unwrap();
         assert_eq!(
             unlocked,
             Unlocked { previous: PreviousPolicy::Text("{}".to_owned()), verification: Verification::Verified }
@@ -179,18 +183,21 @@ mod tests {
     #[tokio::test]
     async fn an_old_state_after_the_act_is_not_called_verified() {
         let policy = Scripted::new(vec![some("{}"), some("{}")], Ok(()));
-        assert_eq!(delete_policy(&policy).await.unwrap().verification, Verification::PendingPropagation);
+        assert_eq!(
+            delete_policy(&policy, &Trail::default()).await.unwrap().verification,
+            Verification::PendingPropagation
+        );
         let policy = Scripted::new(vec![some("{}"), Err(failure("AccessDenied", Fate::Refused))], Ok(()));
-        assert_eq!(delete_policy(&policy).await.unwrap().verification, Verification::Unreadable);
+        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap().verification, Verification::Unreadable);
     }
 
     #[tokio::test]
     async fn a_policy_that_may_not_be_read_is_deleted_all_the_same() {
         let denied = failure("AccessDenied", Fate::Refused);
         let policy = Scripted::new(vec![Err(denied), Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy).await.unwrap();
+        let unlocked = delete_policy(&policy, &Trail::default()).await.unwrap();
         assert_eq!(unlocked.previous, PreviousPolicy::Unreadable("AccessDenied".to_owned()));
-        assert!(unlocked.changed());
+        assert_eq!(unlocked.changed(), None, "nobody knows");
     }
 
     #[tokio::test]
@@ -199,7 +206,7 @@ mod tests {
             [("Throttling", Fate::Refused), ("NoSuchBucket", Fate::Refused), ("InternalError", Fate::Unknown)]
         {
             let policy = Scripted::new(vec![Err(failure(code, fate))], Ok(()));
-            assert!(delete_policy(&policy).await.is_err(), "{code}");
+            assert!(delete_policy(&policy, &Trail::default()).await.is_err(), "{code}");
             assert_eq!(policy.asked(), ["read"], "{code}");
         }
     }
@@ -208,16 +215,18 @@ mod tests {
     async fn a_lost_answer_ends_as_the_truth_where_a_read_can_tell() {
         let lost = || Err(failure("", Fate::Unknown));
         let policy = Scripted::new(vec![some("{}"), Ok(None)], lost());
-        assert_eq!(delete_policy(&policy).await.unwrap().verification, Verification::Verified);
+        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap().verification, Verification::Verified);
         let policy = Scripted::new(vec![some("{}"), some("{}")], lost());
-        assert_eq!(delete_policy(&policy).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
+        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
         let policy = Scripted::new(vec![some("{}"), Err(failure("", Fate::Unknown))], lost());
-        assert_eq!(delete_policy(&policy).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
+        let trail = Trail::default();
+        assert_eq!(delete_policy(&policy, &trail).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
+        assert_eq!(trail.previous_policy().as_deref(), Some("{}"), "the undo is kept for the record");
     }
 
     #[tokio::test]
     async fn a_refused_removal_is_an_error() {
         let policy = Scripted::new(vec![some("{}")], Err(failure("AccessDenied", Fate::Refused)));
-        assert_eq!(delete_policy(&policy).await.unwrap_err().reason(), ErrorReason::AwsAccessDenied);
+        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap_err().reason(), ErrorReason::AwsAccessDenied);
     }
 }

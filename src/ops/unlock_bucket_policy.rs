@@ -71,7 +71,7 @@ impl Operation for UnlockBucketPolicy {
         };
         let policies = session.bucket_policies(&region)?;
         let policy = PolicyOf { policies: &policies, bucket: &operation.bucket };
-        let unlocked = delete_policy(&policy).await?;
+        let unlocked = delete_policy(&policy, trail).await?;
         Ok(BucketUnlocked { unlocked, region })
     }
 

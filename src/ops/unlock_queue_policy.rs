@@ -63,7 +63,7 @@ impl Operation for UnlockQueuePolicy {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let policies = session.queue_policies(&queue.region)?;
         let url = policies.url(&queue.name).await.map_err(AwsFailure::into_error)?;
-        let unlocked = delete_policy(&PolicyOf { policies: &policies, url: &url }).await?;
+        let unlocked = delete_policy(&PolicyOf { policies: &policies, url: &url }, trail).await?;
         Ok(QueueUnlocked { unlocked, url })
     }
 

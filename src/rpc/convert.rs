@@ -154,9 +154,9 @@ fn duration(
     durations: SessionDurations,
 ) -> Option<SessionDuration> {
     let Some(asked) = asked else { return Some(durations.default) };
-    let whole = |_| Rule::new("must be whole seconds from 1 to 900");
-    let parsed = Duration::try_from(*asked).map_err(|_| whole(())).and_then(SessionDuration::try_from);
-    let duration = fields.take("duration", parsed)?;
+    // By hand: prost-types negates what it is given, and overflows at the smallest number.
+    let seconds = u64::try_from(asked.seconds).ok().filter(|_| asked.nanos == 0).unwrap_or_default();
+    let duration = fields.take("duration", SessionDuration::try_from(Duration::from_secs(seconds)))?;
     if duration > durations.max {
         let cap = durations.max.seconds();
         let rule = Rule(format!("must be at most {cap} seconds, the cap of this gateway").into());

@@ -26,7 +26,8 @@ pub(super) fn assume_root(done: Done<IssuedCredentials>) -> Result<pb::AssumeRoo
 
 pub(super) fn unlock_bucket_policy(done: Done<BucketUnlocked>) -> Result<pb::UnlockBucketPolicyResponse, Status> {
     let BucketUnlocked { unlocked, region } = done.output;
-    let changed = unlocked.changed();
+    // "May have changed" is told as changed, beside the code that kept it from being known.
+    let changed = unlocked.changed().unwrap_or(true);
     let (previous_policy, previous_policy_unreadable) = previous(unlocked.previous);
     Ok(pb::UnlockBucketPolicyResponse {
         receipt: Some(receipt(done.receipt)),
@@ -41,7 +42,8 @@ pub(super) fn unlock_bucket_policy(done: Done<BucketUnlocked>) -> Result<pb::Unl
 
 pub(super) fn unlock_queue_policy(done: Done<QueueUnlocked>) -> Result<pb::UnlockQueuePolicyResponse, Status> {
     let QueueUnlocked { unlocked, url } = done.output;
-    let changed = unlocked.changed();
+    // "May have changed" is told as changed, beside the code that kept it from being known.
+    let changed = unlocked.changed().unwrap_or(true);
     let (previous_policy, previous_policy_unreadable) = previous(unlocked.previous);
     Ok(pb::UnlockQueuePolicyResponse {
         receipt: Some(receipt(done.receipt)),
@@ -163,6 +165,7 @@ fn deletion(deletion: Deletion) -> pb::CredentialDeletion {
         status: status.into(),
         aws_error_code,
         aws_request_id,
+        note: deletion.note.to_owned(),
     }
 }
 

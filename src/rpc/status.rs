@@ -34,6 +34,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::AccountNotActive
         | ErrorReason::RegionNotAllowed
         | ErrorReason::WrongRegion
+        | ErrorReason::AwsRefused
         | ErrorReason::FeatureNotEnabled
         | ErrorReason::TrustedAccessNotEnabled
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,

@@ -43,7 +43,7 @@ async fn certificates_without_exactly_one_good_identity_are_refused_and_recorded
     for uris in bad {
         let refusal = world.as_caller_with(uris).await.audit(PAYMENTS).await;
         let refusal = refused(refusal, Code::Unauthenticated, "UNAUTHENTICATED");
-        assert_eq!(refusal.status.message(), "no identity was proven", "nothing more is told");
+        assert_eq!(refusal.status.message(), "the identity of the caller was not proven", "nothing more is told");
     }
     let refusals = world.records().await.into_iter().filter(|record| record.text("error/reason") == "UNAUTHENTICATED");
     assert_eq!(refusals.count(), bad.len());

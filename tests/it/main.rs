@@ -3,6 +3,13 @@
 //! `harness` lets the tests read as prose; `rpc/` mirrors the proto.
 
 #![allow(unreachable_pub, clippy::large_futures, reason = "a test binary exports nothing, and runs on roomy stacks")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 #[path = "../support/pki.rs"]
 mod pki;

@@ -12,11 +12,11 @@ fn durations_and_numbers_have_bounds() {
         ("shutdown_grace = \"99999999999999999999h\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
         (
             "shutdown_grace = \"0s\"",
-            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 30s)".to_owned(),
+            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 25s)".to_owned(),
         ),
         (
             "shutdown_grace = \"601s\"",
-            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 30s)".to_owned(),
+            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 25s)".to_owned(),
         ),
     ] {
         assert_eq!(errors(&minimal_plus("8443\"", line)), [expected], "{line}");

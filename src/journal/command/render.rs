@@ -73,16 +73,15 @@ pub(super) fn record_json(out: &mut dyn Write, record: &ListedRecord) -> io::Res
 }
 
 pub(super) fn record(out: &mut dyn Write, record: &ListedRecord) -> io::Result<()> {
-    let Ok(Value::Object(mut members)) = serde_json::from_str::<Value>(&record.body) else {
+    let Ok(Value::Object(members)) = serde_json::from_str::<Value>(&record.body) else {
         return writeln!(out, "{} {BAD}unreadable{BAD:#} {}", record.index, printable(&record.body));
     };
-    members.remove("index");
-    let recorded_at = members.remove("recorded_at").unwrap_or_default();
-    let event = members.remove("event").unwrap_or_default();
-    let (recorded_at, event) = (plain(&recorded_at), plain(&event));
+    let in_title = |name: &str| members.get(name).map(plain).unwrap_or_default();
+    let (recorded_at, event) = (in_title("recorded_at"), in_title("event"));
     let style = style_of(&event, &members);
     writeln!(out, "{} {DIM}{recorded_at}{DIM:#} {style}{event}{style:#}", record.index)?;
-    for (name, value) in members.iter().filter(|(_, value)| !is_empty(value)) {
+    let titles = ["index", "recorded_at", "event"];
+    for (name, value) in members.iter().filter(|(name, value)| !titles.contains(&name.as_str()) && !is_empty(value)) {
         writeln!(out, "    {DIM}{}{DIM:#} {}", printable(name), plain(value))?;
     }
     writeln!(out, "    {DIM}hash {}{DIM:#}", record.hash)

@@ -30,9 +30,7 @@ async fn a_clean_account_costs_two_calls() {
 
 #[tokio::test]
 async fn every_page_is_read() {
-    let mut setup = crate::harness::Setup::default();
-    setup.scenario = aws_root_simulator::Scenario::example();
-    let world = World::start_with(setup).await;
+    let world = World::start().await;
     world.aws.edit(|aws| aws.settings.page_size = Some(1));
     let audit = world.as_caller(AUDITOR).await.audit(PAYMENTS).await.unwrap();
     assert_eq!(audit.access_keys.len(), 2);

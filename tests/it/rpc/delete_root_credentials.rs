@@ -90,10 +90,23 @@ async fn a_lost_reply_ends_as_the_truth() {
     let world = World::start().await;
     world.aws.inject(Fault::on("iam", "DeleteLoginProfile").lose_reply().times(1));
     let done = world.as_caller(OPERATOR).await.delete(PAYMENTS, &[CredentialKind::LoginProfile]).await.unwrap();
-    // The SDK tries again and finds nothing, or gives up and the second listing shows that it is gone.
-    let status = done.items[0].status();
-    assert!(matches!(status, DeletionStatus::AlreadyAbsent | DeletionStatus::Deleted), "{status:?}");
+    assert_eq!(done.items[0].status(), DeletionStatus::Deleted, "the second listing shows it");
+    assert!(done.changed, "it was this act that deleted it");
+    let sent = world.acts_on_aws().iter().filter(|name| *name == "iam:DeleteLoginProfile").count();
+    assert_eq!(sent, 1, "a change is sent once");
     assert!(world.aws.edit(|aws| aws.account(PAYMENTS).unwrap().root.login_profile.is_none()));
+}
+
+#[tokio::test]
+async fn mfa_stays_while_the_password_stays() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("iam", "DeleteLoginProfile").error(403, "AccessDenied", "no").times(10));
+    let result = world.as_caller(OPERATOR).await.delete(PAYMENTS, &[CredentialKind::All]).await;
+    let told = items(&refused(result, Code::Aborted, "INCOMPLETE"));
+    let mfa = told.items.iter().find(|item| item.kind() == CredentialKind::MfaDevice).unwrap();
+    assert_eq!(mfa.status(), DeletionStatus::Failed);
+    assert!(mfa.note.contains("password"), "{mfa:?}");
+    assert!(!world.acts_on_aws().contains(&"iam:DeactivateMFADevice".to_owned()));
 }
 
 #[tokio::test]

@@ -1,0 +1,77 @@
+//! Calls that change something are sent once.
+//!
+//! A retry by the SDK would hide what became of the first attempt: after a lost success it reports the second attempt's
+//! refusal. So these calls get one attempt, and only what AWS surely refused, throttling, is tried again here. What got no
+//! answer is settled by reading, in the operation.
+
+use std::time::Duration;
+
+use aws_smithy_types::retry::RetryConfig;
+use tokio::time::sleep;
+
+use super::{AwsFailure, Fate, Trail};
+
+/// Attempts at a call that is throttled.
+const ATTEMPTS_MAX: u32 = 4;
+/// Wait before the second attempt; doubled before each further one.
+const BACKOFF: Duration = Duration::from_millis(250);
+/// What AWS services answer when they throttle.
+const THROTTLED: [&str; 5] =
+    ["Throttling", "ThrottlingException", "SlowDown", "RequestThrottled", "RequestLimitExceeded"];
+
+/// The SDK's part: one attempt.
+pub(super) fn one_attempt() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(1)
+}
+
+/// Sends a change, again only if AWS surely did not do it.
+pub(super) async fn send<F>(trail: &Trail, call: impl Fn() -> F) -> Result<(), AwsFailure>
+where
+    F: Future<Output = Result<(), AwsFailure>>,
+{
+    trail.begins_change();
+    let mut wait = BACKOFF;
+    for _ in 1..ATTEMPTS_MAX {
+        match call().await {
+            Err(failure) if failure.fate == Fate::Refused && failure.is(&THROTTLED) => sleep(wait).await,
+            answer => return answer,
+        }
+        wait *= 2;
+    }
+    call().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    fn failure(code: &str, fate: Fate) -> AwsFailure {
+        let mut failure = AwsFailure::nonsense("s3", "DeleteBucketPolicy", "words");
+        failure.code = Some(code.to_owned());
+        failure.fate = fate;
+        failure
+    }
+
+    /// How often a call is made that always ends like this.
+    async fn attempts(code: &str, fate: Fate) -> u32 {
+        let count = AtomicU32::new(0);
+        let trail = Trail::default();
+        let answer = send(&trail, || async {
+            count.fetch_add(1, Ordering::SeqCst);
+            Err(failure(code, fate))
+        });
+        assert!(answer.await.is_err());
+        assert!(trail.change_begun());
+        count.into_inner()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_was_surely_not_done_is_sent_again() {
+        assert_eq!(attempts("Throttling", Fate::Refused).await, ATTEMPTS_MAX);
+        assert_eq!(attempts("Throttling", Fate::Unknown).await, 1);
+        assert_eq!(attempts("InternalError", Fate::Unknown).await, 1);
+        assert_eq!(attempts("AccessDenied", Fate::Refused).await, 1);
+    }
+}
