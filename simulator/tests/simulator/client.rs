@@ -86,7 +86,7 @@ impl Client {
     /// A principal of the scenario.
     pub(crate) fn of(simulator: &Simulator, name: &str) -> Self {
         let key = simulator.access_key(name).unwrap();
-        let credentials = Credentials::from_keys(key.access_key_id, key.secret_access_key, None);
+        let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test");
         Self { endpoint: simulator.endpoint(), credentials }
     }
 
@@ -101,7 +101,7 @@ impl Client {
     pub(crate) fn session(&self, answer: &Answer) -> Self {
         let field = |name| answer.xml(name).unwrap();
         let credentials =
-            Credentials::from_keys(field("AccessKeyId"), field("SecretAccessKey"), Some(field("SessionToken")));
+            Credentials::new(field("AccessKeyId"), field("SecretAccessKey"), Some(field("SessionToken")), None, "test");
         Self { endpoint: self.endpoint.clone(), credentials }
     }
 

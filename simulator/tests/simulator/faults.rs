@@ -65,7 +65,7 @@ async fn latency_is_waited_for_and_calls_without_a_good_signature_use_up_no_faul
     let admin = Client::of(&simulator, "payments-admin");
     simulator.inject(Fault::on("sts", "GetCallerIdentity").latency(Duration::from_millis(80)));
     let mut nobody = admin.clone();
-    nobody.credentials = aws_credential_types::Credentials::from_keys("AKIANOBODYNOBODYNOBO", "x", None);
+    nobody.credentials = aws_credential_types::Credentials::new("AKIANOBODYNOBODYNOBO", "x", None, None, "test");
     assert_eq!(nobody.query("sts", "GetCallerIdentity", &[]).await.status, 403);
     let start = Instant::now();
     assert_eq!(admin.query("sts", "GetCallerIdentity", &[]).await.status, 200);

@@ -158,10 +158,11 @@ async fn temporary_credentials_need_their_token_and_end() {
     let session = Client::of(&simulator, "gateway").assume_root(PAYMENTS, "S3UnlockBucketPolicy").await;
     let keys = (session.credentials.access_key_id().to_owned(), session.credentials.secret_access_key().to_owned());
     let without =
-        Client { credentials: Credentials::from_keys(keys.0.clone(), keys.1.clone(), None), ..session.clone() };
+        Client { credentials: Credentials::new(keys.0.clone(), keys.1.clone(), None, None, "test"), ..session.clone() };
     assert_eq!(without.query("sts", "GetCallerIdentity", &[]).await.refusal(), (403, "InvalidClientTokenId".into()));
     assert_eq!(without.s3("GET", "/").await.refusal(), (403, "InvalidAccessKeyId".into()));
-    let wrong = Client { credentials: Credentials::from_keys(keys.0, keys.1, Some("other".into())), ..session.clone() };
+    let wrong =
+        Client { credentials: Credentials::new(keys.0, keys.1, Some("other".into()), None, "test"), ..session.clone() };
     assert_eq!(wrong.s3("GET", "/").await.refusal(), (400, "InvalidToken".into()));
     assert_eq!(session.s3("GET", "/").await.status, 200);
     simulator.expire_root_sessions();
