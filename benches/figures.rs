@@ -111,10 +111,26 @@ async fn overhead(aws: &Simulator, place: &str, folder: &TempDir) {
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
     let (with, without) = (median(with), median(without));
+    let (mut answered, mut refused) = (Vec::new(), Vec::new());
+    let mut health = HealthClient::new(site.connect(gateway.address).await);
+    for _ in 0..CALLS_PER_BATCH * BATCHES {
+        let begin = Instant::now();
+        health.check(HealthCheckRequest::default()).await.unwrap();
+        answered.push(begin.elapsed());
+        let begin = Instant::now();
+        // No account: refused after the identity is known, with one record and without a call to AWS.
+        through.audit_root_credentials(pb::AuditRootCredentialsRequest::default()).await.unwrap_err();
+        refused.push(begin.elapsed());
+    }
     println!("AssumeRoot, journal in {place}");
     println!("  direct, by the SDK       median {without:>8.1?}");
     println!("  through the gateway      median {with:>8.1?}");
     println!("  the gateway adds         {:>15.1?}", with.saturating_sub(without));
+    println!("    of which transport     {:>15.1?}  (a health check)", median(answered.clone()));
+    println!(
+        "    and one record         {:>15.1?}  (a refusal, less the transport)",
+        median(refused).saturating_sub(median(answered))
+    );
     println!("  memory after {} acts    {:>5.1} MiB\n", CALLS_PER_BATCH * BATCHES, mib(gateway.resident_kib()));
 }
 

@@ -104,6 +104,8 @@ pub enum Exit {
     Failure = 1,
     /// The command line itself is wrong.
     Usage = 2,
+    /// EX_NOINPUT: there is no journal, or it cannot be read, which says nothing about its records.
+    NoInput = 66,
     /// EX_UNAVAILABLE: the gateway could not be started, or had to stop.
     Unavailable = 69,
     /// EX_CONFIG: the configuration must be mended; a restart does not help.
@@ -148,7 +150,7 @@ async fn verify(command: JournalCommand, output: &mut Output<'_>) -> Result<Exit
         Ok(ExitCode::SUCCESS) => Ok(Exit::Ok),
         // The command has printed what does not verify.
         Ok(_) => Ok(Exit::Failure),
-        Err(error) => Err(Failure::new(Exit::Failure, chain(&error))),
+        Err(error) => Err(Failure::new(Exit::NoInput, chain(&error))),
     }
 }
 

@@ -214,8 +214,17 @@ impl Gate {
         let result = result.map_err(|error: Error| error.about(account));
         let conclusion = result.as_ref().map(|(conclusion, _)| conclusion);
         let outcome = records::outcome(id, intent.index, conclusion, &trail);
-        tracing::info!(operation = O::KIND.name(), %id, account = %account, result = ?outcome.result, "acted");
+        let result_word = outcome.result;
         let position = self.journal.append_until_durable(Event::Outcome(outcome)).await;
+        tracing::info!(
+            operation = O::KIND.name(),
+            operation_id = %id,
+            caller = permit.caller().subject(),
+            account = %account,
+            result = ?result_word,
+            journal_index = position.index,
+            "acted"
+        );
         let receipt = Receipt::new(id, position, &trail);
         match result {
             Ok((conclusion, output)) => {
@@ -237,7 +246,8 @@ impl Gate {
             _ => 0,
         };
         let reason = refused.error.reason().name();
-        tracing::warn!(rpc = claims.rpc, %id, reason, why = refused.error.private(), "refused");
+        let caller = refused.caller.as_ref().map(|caller| caller.subject.as_str());
+        tracing::warn!(rpc = claims.rpc, operation_id = %id, caller, reason, why = refused.error.private(), "refused");
         let event = records::refusal(id, claims, &refused, unrecorded_before);
         match self.journal.append(Event::Refusal(event)).await {
             Ok(position) => Receipt::new(id, position, &Trail::default()).attach(refused.error),

@@ -25,9 +25,9 @@ pub(super) fn one_attempt() -> RetryConfig {
 }
 
 /// Sends a change, again only if AWS surely did not do it.
-pub(super) async fn send<F>(trail: &Trail, call: impl Fn() -> F) -> Result<(), AwsFailure>
+pub(super) async fn send<T, F>(trail: &Trail, call: impl Fn() -> F) -> Result<T, AwsFailure>
 where
-    F: Future<Output = Result<(), AwsFailure>>,
+    F: Future<Output = Result<T, AwsFailure>>,
 {
     trail.begins_change();
     let mut wait = BACKOFF;
@@ -60,7 +60,7 @@ mod tests {
         let trail = Trail::default();
         let answer = send(&trail, || async {
             count.fetch_add(1, Ordering::SeqCst);
-            Err(failure(code, fate))
+            Err::<(), _>(failure(code, fate))
         });
         assert!(answer.await.is_err());
         assert!(trail.change_begun());

@@ -104,7 +104,9 @@ impl AwsFailure {
     #[must_use]
     pub fn into_error(self) -> Error {
         let (reason, words, help) = self.explain();
-        let error = Error::new(reason, format!("{}:{}: {words}", self.service, self.operation))
+        let place = self.bucket_region.iter().filter(|_| reason == ErrorReason::WrongRegion);
+        let place: String = place.map(|region| format!(", {region}; say that, or leave region unset")).collect();
+        let error = Error::new(reason, format!("{}:{}: {words}{place}", self.service, self.operation))
             .with_private(self.to_string())
             .with_metadata("aws_service", self.service)
             .with_metadata("aws_operation", self.operation);

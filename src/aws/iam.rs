@@ -2,7 +2,7 @@
 
 use aws_sdk_iam::{Config, config::Builder, types::SummaryKeyType};
 use aws_smithy_types::DateTime;
-use aws_types::SdkConfig;
+use aws_types::{SdkConfig, request_id::RequestId};
 
 use super::{AwsFailure, Trail, change};
 use crate::{clock::Timestamp, types::CredentialKind};
@@ -223,35 +223,41 @@ impl RootCredentials {
 
     /// Deletes one credential; an MFA device is deactivated (`iam:DeleteVirtualMFADevice` is denied by the task policy).
     ///
+    /// The AWS request id.
+    ///
     /// # Errors
     /// AWS's refusal; `NoSuchEntity` if it is gone already.
-    pub async fn delete(&self, item: &CredentialItem) -> Result<(), AwsFailure> {
+    pub async fn delete(&self, item: &CredentialItem) -> Result<Option<String>, AwsFailure> {
         change::send(&self.trail, || self.delete_once(item)).await
     }
 
-    async fn delete_once(&self, item: &CredentialItem) -> Result<(), AwsFailure> {
+    async fn delete_once(&self, item: &CredentialItem) -> Result<Option<String>, AwsFailure> {
         let (client, trail, id) = (&self.client, &self.trail, item.id.as_str());
         match item.kind {
             CredentialKind::LoginProfile => {
                 let call = client.delete_login_profile().customize().config_override(one_attempt());
-                trail.note("iam", "DeleteLoginProfile", call.send().await).map(drop)
+                trail.note("iam", "DeleteLoginProfile", call.send().await).map(|output| request_id(&output))
             }
             CredentialKind::AccessKey => {
                 let call = client.delete_access_key().access_key_id(id).customize().config_override(one_attempt());
-                trail.note("iam", "DeleteAccessKey", call.send().await).map(drop)
+                trail.note("iam", "DeleteAccessKey", call.send().await).map(|output| request_id(&output))
             }
             CredentialKind::SigningCertificate => {
                 let call = client.delete_signing_certificate().certificate_id(id);
                 let call = call.customize().config_override(one_attempt());
-                trail.note("iam", "DeleteSigningCertificate", call.send().await).map(drop)
+                trail.note("iam", "DeleteSigningCertificate", call.send().await).map(|output| request_id(&output))
             }
             CredentialKind::MfaDevice => {
                 let call = client.deactivate_mfa_device().serial_number(id);
                 let call = call.customize().config_override(one_attempt());
-                trail.note("iam", "DeactivateMFADevice", call.send().await).map(drop)
+                trail.note("iam", "DeactivateMFADevice", call.send().await).map(|output| request_id(&output))
             }
         }
     }
+}
+
+fn request_id(output: &impl RequestId) -> Option<String> {
+    output.request_id().map(ToOwned::to_owned)
 }
 
 fn one_attempt() -> Builder {

@@ -30,8 +30,12 @@ impl Pace {
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) {
-        let due = self.reserve(Instant::now());
-        sleep_until(due).await;
+        let now = Instant::now();
+        let due = self.reserve(now);
+        // Even a sleep that is over waits for the timer's next millisecond.
+        if due > now {
+            sleep_until(due).await;
+        }
     }
 
     fn reserve(&self, now: Instant) -> Instant {

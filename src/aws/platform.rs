@@ -107,7 +107,8 @@ impl Platform {
         if self.settings.allowed_regions.contains(region) {
             return Ok(());
         }
-        let words = "the region is not on the gateway's allow-list (aws.allowed_regions)";
+        let allowed: Vec<&str> = self.settings.allowed_regions.iter().map(Region::as_str).collect();
+        let words = format!("this gateway acts only in {} (aws.allowed_regions)", allowed.join(", "));
         Err(Error::new(ErrorReason::RegionNotAllowed, words).with_metadata("region", region.as_str()))
     }
 

@@ -65,9 +65,14 @@ fn every_example_in_a_help_text_parses() {
 
 #[test]
 fn exit_codes_are_those_of_the_documentation() {
-    for (exit, code) in
-        [(Exit::Ok, 0), (Exit::Failure, 1), (Exit::Usage, 2), (Exit::Unavailable, 69), (Exit::Config, 78)]
-    {
+    for (exit, code) in [
+        (Exit::Ok, 0),
+        (Exit::Failure, 1),
+        (Exit::Usage, 2),
+        (Exit::NoInput, 66),
+        (Exit::Unavailable, 69),
+        (Exit::Config, 78),
+    ] {
         assert_eq!(exit as u8, code);
     }
 }

@@ -33,6 +33,8 @@ pub struct Deletion {
     pub status: DeletionStatus,
     /// What AWS answered, if it was no success.
     pub failure: Option<AwsFailure>,
+    /// AWS request id of the deciding call.
+    pub request_id: Option<String>,
     /// Why it was not deleted, where AWS was not asked.
     pub note: &'static str,
 }
@@ -174,7 +176,7 @@ async fn list(root: &RootCredentials, kinds: impl Iterator<Item = CredentialKind
 fn unlisted(kind: CredentialKind, found: &Result<Vec<CredentialItem>, AwsFailure>) -> Option<Deletion> {
     let failure = found.as_ref().err()?.clone();
     let item = CredentialItem { kind, id: String::new() };
-    Some(Deletion { item, status: DeletionStatus::Failed, failure: Some(failure), note: "" })
+    Some(Deletion { item, status: DeletionStatus::Failed, failure: Some(failure), request_id: None, note: "" })
 }
 
 /// Why an MFA device is left alone.
@@ -194,7 +196,13 @@ async fn delete_all(root: &RootCredentials, found: Vec<CredentialItem>, unlisted
         deletion.item.kind == CredentialKind::LoginProfile && !gone
     });
     if password_remains {
-        let leave = |item| Deletion { item, status: DeletionStatus::Failed, failure: None, note: PASSWORD_REMAINS };
+        let leave = |item| Deletion {
+            item,
+            status: DeletionStatus::Failed,
+            failure: None,
+            request_id: None,
+            note: PASSWORD_REMAINS,
+        };
         items.extend(mfa_devices.into_iter().map(leave));
     } else {
         items.extend(join_all(mfa_devices.into_iter().map(|item| delete(root, item))).await);
@@ -208,13 +216,19 @@ async fn delete(root: &RootCredentials, item: CredentialItem) -> Deletion {
     if answer.as_ref().is_err_and(|failure| failure.is(&["ConcurrentModification", "EntityTemporarilyUnmodifiable"])) {
         answer = root.delete(&item).await;
     }
-    let (status, failure) = match answer {
-        Ok(()) => (DeletionStatus::Deleted, None),
-        Err(failure) if failure.is(&["NoSuchEntity"]) => (DeletionStatus::AlreadyAbsent, Some(failure)),
-        Err(failure) if failure.fate == Fate::Unknown => (DeletionStatus::Unknown, Some(failure)),
-        Err(failure) => (DeletionStatus::Failed, Some(failure)),
+    let failure = match answer {
+        Ok(request_id) => {
+            return Deletion { item, status: DeletionStatus::Deleted, failure: None, request_id, note: "" };
+        }
+        Err(failure) => failure,
     };
-    Deletion { item, status, failure, note: "" }
+    let status = match failure.fate {
+        Fate::Refused if failure.is(&["NoSuchEntity"]) => DeletionStatus::AlreadyAbsent,
+        Fate::Refused | Fate::NotSent => DeletionStatus::Failed,
+        Fate::Unknown => DeletionStatus::Unknown,
+    };
+    let (request_id, failure) = (failure.request_id.clone(), Some(failure));
+    Deletion { item, status, failure, request_id, note: "" }
 }
 
 /// Lets the second listing decide what the answers left open, and says whether it shows what they claim.
@@ -237,6 +251,7 @@ fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
             item: item.clone(),
             status: DeletionStatus::Failed,
             failure: None,
+            request_id: None,
             note: CREATED_MEANWHILE,
         })
         .collect();
@@ -276,7 +291,7 @@ mod tests {
 
     fn deletion(id: &str, status: DeletionStatus) -> Deletion {
         let failure = (status != DeletionStatus::Deleted).then(|| failure("ServiceFailure", Fate::Unknown));
-        Deletion { item: key(id), status, failure, note: "" }
+        Deletion { item: key(id), status, failure, request_id: None, note: "" }
     }
 
     fn listing(found: Result<Vec<CredentialItem>, AwsFailure>) -> Listing {
@@ -337,6 +352,7 @@ mod tests {
             item: key("A"),
             status: DeletionStatus::Failed,
             failure: Some(failure("AccessDenied", Fate::Refused)),
+            request_id: None,
             note: "",
         }]);
         assert_eq!(none.unwrap().reason(), ErrorReason::AwsAccessDenied);

@@ -18,7 +18,13 @@ use crate::{
 #[derive(Default)]
 struct Fields {
     violations: Vec<Violation>,
-    not_served: Vec<&'static str>,
+    not_served: Vec<NotServed>,
+}
+
+/// A field that asks for what is not served yet, and what to do instead.
+struct NotServed {
+    field: &'static str,
+    instead: &'static str,
 }
 
 impl Fields {
@@ -43,7 +49,7 @@ impl Fields {
     /// An argument that a later version serves is refused, never ignored.
     fn not_served(&mut self, field: &'static str, is_set: bool) {
         if is_set {
-            self.not_served.push(field);
+            self.not_served.push(NotServed { field, instead: "leave it unset" });
         }
     }
 
@@ -59,9 +65,10 @@ impl Fields {
             return Err(Error::invalid(self.violations));
         }
         if !self.not_served.is_empty() {
-            let fields = self.not_served.join(", ");
-            let words = format!("not served yet: {fields}; leave it unset");
-            return Err(Error::new(ErrorReason::NotServed, words).with_metadata("fields", fields));
+            let fields: Vec<&str> = self.not_served.iter().map(|asked| asked.field).collect();
+            let each = self.not_served.iter().map(|asked| format!("{} ({})", asked.field, asked.instead));
+            let words = format!("not served yet: {}", each.collect::<Vec<_>>().join(", "));
+            return Err(Error::new(ErrorReason::NotServed, words).with_metadata("fields", fields.join(",")));
         }
         operation.ok_or_else(|| Error::internal("a message without violation gave no operation"))
     }
@@ -174,12 +181,13 @@ fn unlock_mode(fields: &mut Fields, number: i32, replacement_policy: &str) {
             }
         }
         Ok(pb::UnlockMode::Unspecified) => {
-            fields.not_served(
-                "mode (unset: removal of the locking statements only; say UNLOCK_MODE_DELETE_POLICY)",
-                true,
-            );
+            let instead = "unset would remove only the statements that lock; say UNLOCK_MODE_DELETE_POLICY";
+            fields.not_served.push(NotServed { field: "mode", instead });
         }
-        Ok(pb::UnlockMode::ReplacePolicy) => fields.not_served("mode UNLOCK_MODE_REPLACE_POLICY", true),
+        Ok(pb::UnlockMode::ReplacePolicy) => {
+            let instead = "UNLOCK_MODE_REPLACE_POLICY comes later; UNLOCK_MODE_DELETE_POLICY is served";
+            fields.not_served.push(NotServed { field: "mode", instead });
+        }
         Err(_) => fields.wrong("mode", "must be a known UnlockMode"),
     }
 }
@@ -216,6 +224,10 @@ fn queue(fields: &mut Fields, message: &pb::UnlockQueuePolicyRequest, account: O
     }
     if is_set(&message.queue_name) {
         let name = fields.parse("queue_name", &message.queue_name);
+        if message.region.is_empty() {
+            fields.wrong("region", "is required with queue_name");
+            return None;
+        }
         let region = fields.parse("region", &message.region);
         return Some(QueueRef { region: region?, account: account?, name: name? });
     }

@@ -158,13 +158,12 @@ fn deletion(deletion: Deletion) -> pb::CredentialDeletion {
         CredentialKind::MfaDevice => pb::CredentialKind::MfaDevice,
     };
     let aws_error_code = deletion.failure.as_ref().map(|failure| failure.code_or_fate().to_owned()).unwrap_or_default();
-    let aws_request_id = deletion.failure.and_then(|failure| failure.request_id).unwrap_or_default();
     pb::CredentialDeletion {
         kind: kind.into(),
         id: deletion.item.id,
         status: status.into(),
         aws_error_code,
-        aws_request_id,
+        aws_request_id: deletion.request_id.unwrap_or_default(),
         note: deletion.note.to_owned(),
     }
 }

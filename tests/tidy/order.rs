@@ -1,0 +1,68 @@
+//! What the gate does, in which order, and in whose task.
+
+use crate::{
+    none,
+    source::{Source, one},
+};
+
+/// The body of a function.
+fn body<'s>(source: &'s Source, name: &str) -> &'s str {
+    let declared = format!("fn {name}");
+    let found =
+        source.code.match_indices(&declared).find(|(at, _)| source.code[at + declared.len()..].starts_with(['(', '<']));
+    let (at, _) = found.unwrap_or_else(|| panic!("{} has no `{declared}`: move the check with the code", source.path));
+    source.block(at).expect("a function has a body").0
+}
+
+fn out_of_order(source: &Source, function: &str, steps: &[&str]) -> Vec<String> {
+    let body = body(source, function);
+    let mut from = 0;
+    for step in steps {
+        match body[from..].find(step) {
+            Some(at) => from += at + step.len(),
+            None => {
+                let steps = steps.join(", then ");
+                return vec![format!(
+                    "{}: `{function}` must do {steps}: `{step}` is missing or too early",
+                    source.path
+                )];
+            }
+        }
+    }
+    Vec::new()
+}
+
+const GATE: &str = "src/gate.rs";
+/// No durable intent, no act; no act without outcome.
+const ACT: [&str; 4] = ["append(Event::Intent", "?;", "O::act(", "append_until_durable(Event::Outcome"];
+/// Who, what, whether they may, and only then what is known of the target.
+const PERMIT: [&str; 4] = ["caller.map_err(", "operation.map_err(", "engine.authorize(", "targets::check("];
+
+#[test]
+fn the_intent_is_durable_before_the_act_and_the_outcome_after() {
+    let gate = one(GATE);
+    none(&out_of_order(gate, "act", &ACT));
+    assert_eq!(gate.code.matches("O::act(").count(), 1, "one place acts, so that one order holds");
+}
+
+#[test]
+fn authorization_comes_before_anything_that_only_the_authorized_may_learn() {
+    none(&out_of_order(one(GATE), "permit", &PERMIT));
+}
+
+#[test]
+fn the_decision_is_detached_from_the_caller() {
+    for function in ["run", "refuse"] {
+        none(&out_of_order(one(GATE), function, &["self.tasks.spawn(", "task.await"]));
+    }
+}
+
+#[test]
+fn a_wrong_order_is_found() {
+    let good = "fn act<O>(&self) { self.journal.append(Event::Intent(x)).await?; O::act(p); j.append_until_durable(Event::Outcome(o)); }";
+    let found = |text: &str| out_of_order(&Source::new(GATE, text), "act", &ACT).len();
+    assert_eq!(found(good), 0);
+    assert_eq!(found(&good.replace("?;", ";").replace("Outcome(o))", "Outcome(o))?")), 1, "a failed intent is ignored");
+    assert_eq!(found(&good.replace("O::act(p); ", "").replace("{ self", "{ O::act(p); self")), 1, "acts first");
+    assert_eq!(found(&good.replace("append_until_durable", "append")), 1, "the outcome may be lost");
+}
