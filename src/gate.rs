@@ -6,6 +6,7 @@
 //!
 //! Approvals and idempotency records will stand between policy and lock.
 
+mod backups;
 mod flood;
 mod limits;
 mod locks;
@@ -33,7 +34,7 @@ use crate::{
     types::{Kind, OperationId},
 };
 
-use self::{flood::Flood, locks::Locks};
+use self::{backups::JournalBackups, flood::Flood, locks::Locks};
 
 /// Decides, acts and records. See the module.
 pub struct Gate {
@@ -200,7 +201,8 @@ impl Gate {
         let intent = self.journal.append(Event::Intent(records::intent(id, permit))).await;
         // No durable intent, no act.
         let intent = intent.map_err(|error| unrecorded(&error))?;
-        let trail = Trail::default();
+        let backups = JournalBackups { journal: self.journal.clone(), operation_id: id, intent_index: intent.index };
+        let trail = Trail::with_backups(Arc::new(backups));
         let act = async {
             let output = O::act(permit, &self.aws, &trail).await?;
             Ok((O::conclude(&output), output))

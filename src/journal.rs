@@ -40,7 +40,7 @@ mod watchdog;
 mod writer;
 
 pub use error::{AppendError, OpenError, WriteFailure};
-pub use event::{AwsCallRecord, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
+pub use event::{AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
 pub use record::{BODY_BYTES_MAX, Expectation, ParseError, Position, RecordHash};

@@ -1,12 +1,16 @@
 //! What an operation leaves behind on AWS: the evidence for its outcome record and its receipt.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
 use super::AwsFailure;
+use crate::error::Error;
 
 /// One answered AWS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +27,17 @@ pub struct AwsCall {
 
 /// The calls of one operation, in the order of their answers. Shared by everything that acts for the operation, so that
 /// a failure half-way, and even a panic, leaves the evidence readable.
-#[derive(Clone, Debug, Default)]
-pub struct Trail(Arc<Mutex<State>>);
+#[derive(Clone, Default)]
+pub struct Trail {
+    state: Arc<Mutex<State>>,
+    backups: Option<Arc<dyn Backups>>,
+}
+
+/// Where the undo of a change is made durable before the change.
+pub trait Backups: Send + Sync {
+    /// Keeps a policy document; its place once it is durable.
+    fn keep(&self, previous_policy: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>>;
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -32,13 +45,19 @@ struct State {
     access_key_id: Option<String>,
     session_asked: bool,
     change_begun: bool,
-    previous_policy: Option<String>,
+    backup_index: Option<u64>,
 }
 
 /// An account has at most a few dozen root credentials; this only keeps a journal record from growing without end.
 const CALLS_MAX: usize = 256;
 
 impl Trail {
+    /// An empty trail of an act that may remove policies.
+    #[must_use]
+    pub fn with_backups(backups: Arc<dyn Backups>) -> Self {
+        Self { backups: Some(backups), ..Self::default() }
+    }
+
     /// The calls so far.
     #[must_use]
     pub fn calls(&self) -> Vec<AwsCall> {
@@ -63,15 +82,23 @@ impl Trail {
         self.with(|state| state.change_begun)
     }
 
-    /// Keeps the policy that is about to be removed, so that the outcome record has it however the act ends.
-    pub fn keep_previous_policy(&self, policy: &str) {
-        self.with(|state| state.previous_policy = Some(policy.to_owned()));
+    /// Makes the policy that is about to be removed durable. No backup, no change.
+    ///
+    /// # Errors
+    /// It could not be made durable, or this trail has no place for backups.
+    pub async fn back_up(&self, previous_policy: &str) -> Result<(), Error> {
+        let Some(backups) = &self.backups else {
+            return Err(Error::internal("an act that removes a policy was given no place for its backup"));
+        };
+        let index = backups.keep(previous_policy.to_owned()).await?;
+        self.with(|state| state.backup_index = Some(index));
+        Ok(())
     }
 
-    /// The policy that was kept.
+    /// Index of the record that holds the removed policy.
     #[must_use]
-    pub fn previous_policy(&self) -> Option<String> {
-        self.with(|state| state.previous_policy.clone())
+    pub fn backup_index(&self) -> Option<u64> {
+        self.with(|state| state.backup_index)
     }
 
     pub(super) fn asks_for_session(&self) {
@@ -107,6 +134,6 @@ impl Trail {
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
-        use_it(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        use_it(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

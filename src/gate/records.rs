@@ -96,15 +96,15 @@ pub(super) fn outcome(
     }
 }
 
-/// What the act says of itself, and the policy that it removed: however it ended, that text is the only undo.
+/// What the act says of itself, and where the policy that it removed is kept.
 fn detail(conclusion: Option<&Conclusion>, trail: &Trail) -> Value {
     let detail = conclusion.map_or(Value::Null, |conclusion| conclusion.detail.clone());
-    let Some(policy) = trail.previous_policy() else { return detail };
+    let Some(index) = trail.backup_index() else { return detail };
     let mut detail = match detail {
         Value::Object(detail) => detail,
         _ => Map::new(),
     };
-    detail.insert("previous_policy".to_owned(), policy.into());
+    detail.insert("backup_index".to_owned(), index.into());
     detail.into()
 }
 

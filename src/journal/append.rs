@@ -21,7 +21,8 @@ impl Journal {
     /// When the event is not recorded; nothing may be done that needed the record.
     pub async fn append(&self, event: Event) -> Result<Position, AppendError> {
         let oversize = match event {
-            Event::Started { .. } | Event::Intent(_) => Oversize::Refuse,
+            // Without its undo, the removal must not begin.
+            Event::Started { .. } | Event::Intent(_) | Event::Backup(_) => Oversize::Refuse,
             Event::Stopped {}
             | Event::Outcome(_)
             | Event::StrayOutcome(_)

@@ -24,6 +24,8 @@ pub enum Event {
     Stopped {},
     /// An act was allowed and is about to start.
     Intent(Intent),
+    /// What an act is about to remove, recorded before it is removed.
+    Backup(Backup),
     /// How an act ended.
     Outcome(Outcome),
     /// An outcome whose intent is not open, which only a defect of the gateway can cause. Kept, since no outcome may be
@@ -65,6 +67,18 @@ pub struct Intent {
     pub ticket: Option<String>,
     /// Ids of the policies that decided.
     pub policies: Vec<String>,
+}
+
+/// The only undo of a removal, durable before the removal.
+#[derive(Clone, Debug, Serialize)]
+pub struct Backup {
+    /// The operation.
+    #[serde(serialize_with = "as_text")]
+    pub operation_id: OperationId,
+    /// Index of its intent.
+    pub intent_index: u64,
+    /// The policy document, byte for byte as AWS returned it.
+    pub previous_policy: String,
 }
 
 /// How an act ended.

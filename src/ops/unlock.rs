@@ -49,7 +49,7 @@ impl Unlocked {
     }
 
     pub(super) fn detail(&self) -> Value {
-        // The text itself is in the record anyway, by way of the trail.
+        // The text itself is in the backup record.
         let unreadable = match &self.previous {
             PreviousPolicy::None | PreviousPolicy::Text(_) => None,
             PreviousPolicy::Unreadable(code) => Some(code),
@@ -65,7 +65,7 @@ pub(super) async fn delete_policy(policy: &impl RemovablePolicy, trail: &Trail) 
             return Ok(Unlocked { previous: PreviousPolicy::None, verification: Verification::NothingChanged });
         }
         Ok(Some(text)) => {
-            trail.keep_previous_policy(&text);
+            trail.back_up(&text).await?;
             PreviousPolicy::Text(text)
         }
         Err(failure) => PreviousPolicy::Unreadable(unreadable(failure)?),
@@ -111,9 +111,13 @@ async fn settle(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{
+        pin::Pin,
+        sync::{Arc, Mutex},
+    };
 
     use super::*;
+    use crate::aws::Backups;
 
     /// Answers from a script, and keeps what was asked.
     struct Scripted {
@@ -144,6 +148,30 @@ mod tests {
         }
     }
 
+    /// Keeps backups in memory.
+    #[derive(Default)]
+    struct Shelf(Mutex<Vec<String>>);
+
+    impl Backups for Shelf {
+        fn keep(&self, previous_policy: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
+            self.0.lock().unwrap().push(previous_policy);
+            Box::pin(async { Ok(7) })
+        }
+    }
+
+    /// A trail and where its backups go.
+    fn kept() -> (Trail, Arc<Shelf>) {
+        let shelf = Arc::new(Shelf::default());
+        (Trail::with_backups(Arc::clone(&shelf) as Arc<dyn Backups>), shelf)
+    }
+
+    #[tokio::test]
+    async fn no_backup_no_change() {
+        let policy = Scripted::new(vec![some("{}")], Ok(()));
+        assert!(delete_policy(&policy, &Trail::default()).await.is_err(), "this trail has no place for backups");
+        assert_eq!(policy.asked(), ["read"]);
+    }
+
     fn failure(code: &str, fate: Fate) -> AwsFailure {
         AwsFailure {
             service: "s3",
@@ -164,7 +192,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_to_do_is_its_own_answer_and_touches_nothing() {
         let policy = Scripted::new(vec![Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy, &Trail::default()).await.unwrap();
+        let unlocked = delete_policy(&policy, &kept().0).await.unwrap();
         assert_eq!(unlocked.changed(), Some(false));
         assert_eq!(policy.asked(), ["read"]);
     }
@@ -172,7 +200,7 @@ mod tests {
     #[tokio::test]
     async fn the_policy_is_kept_and_the_removal_is_read_back() {
         let policy = Scripted::new(vec![some("{}"), Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy, &Trail::default()).await.unwrap();
+        let unlocked = delete_policy(&policy, &kept().0).await.unwrap();
         assert_eq!(
             unlocked,
             Unlocked { previous: PreviousPolicy::Text("{}".to_owned()), verification: Verification::Verified }
@@ -183,19 +211,16 @@ mod tests {
     #[tokio::test]
     async fn an_old_state_after_the_act_is_not_called_verified() {
         let policy = Scripted::new(vec![some("{}"), some("{}")], Ok(()));
-        assert_eq!(
-            delete_policy(&policy, &Trail::default()).await.unwrap().verification,
-            Verification::PendingPropagation
-        );
+        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap().verification, Verification::PendingPropagation);
         let policy = Scripted::new(vec![some("{}"), Err(failure("AccessDenied", Fate::Refused))], Ok(()));
-        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap().verification, Verification::Unreadable);
+        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap().verification, Verification::Unreadable);
     }
 
     #[tokio::test]
     async fn a_policy_that_may_not_be_read_is_deleted_all_the_same() {
         let denied = failure("AccessDenied", Fate::Refused);
         let policy = Scripted::new(vec![Err(denied), Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy, &Trail::default()).await.unwrap();
+        let unlocked = delete_policy(&policy, &kept().0).await.unwrap();
         assert_eq!(unlocked.previous, PreviousPolicy::Unreadable("AccessDenied".to_owned()));
         assert_eq!(unlocked.changed(), None, "nobody knows");
     }
@@ -206,7 +231,7 @@ mod tests {
             [("Throttling", Fate::Refused), ("NoSuchBucket", Fate::Refused), ("InternalError", Fate::Unknown)]
         {
             let policy = Scripted::new(vec![Err(failure(code, fate))], Ok(()));
-            assert!(delete_policy(&policy, &Trail::default()).await.is_err(), "{code}");
+            assert!(delete_policy(&policy, &kept().0).await.is_err(), "{code}");
             assert_eq!(policy.asked(), ["read"], "{code}");
         }
     }
@@ -215,18 +240,18 @@ mod tests {
     async fn a_lost_answer_ends_as_the_truth_where_a_read_can_tell() {
         let lost = || Err(failure("", Fate::Unknown));
         let policy = Scripted::new(vec![some("{}"), Ok(None)], lost());
-        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap().verification, Verification::Verified);
+        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap().verification, Verification::Verified);
         let policy = Scripted::new(vec![some("{}"), some("{}")], lost());
-        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
+        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
         let policy = Scripted::new(vec![some("{}"), Err(failure("", Fate::Unknown))], lost());
-        let trail = Trail::default();
+        let (trail, shelf) = kept();
         assert_eq!(delete_policy(&policy, &trail).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
-        assert_eq!(trail.previous_policy().as_deref(), Some("{}"), "the undo is kept for the record");
+        assert_eq!(*shelf.0.lock().unwrap(), ["{}"], "the undo is kept however it ends");
     }
 
     #[tokio::test]
     async fn a_refused_removal_is_an_error() {
         let policy = Scripted::new(vec![some("{}")], Err(failure("AccessDenied", Fate::Refused)));
-        assert_eq!(delete_policy(&policy, &Trail::default()).await.unwrap_err().reason(), ErrorReason::AwsAccessDenied);
+        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap_err().reason(), ErrorReason::AwsAccessDenied);
     }
 }

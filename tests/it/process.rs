@@ -154,6 +154,7 @@ fn find(json: &serde_json::Value, key: &str) -> Option<String> {
 async fn kill_9_between_intent_and_outcome_loses_no_record_of_the_act() {
     let site = Site::new().await;
     let gateway = site.serve().await;
+    let policy = site.aws.edit(|aws| aws.bucket("payments-ledger").unwrap().1.policy.clone()).unwrap();
     // The act is done on AWS, and its answer is on its way for long: the gateway cannot know the outcome yet.
     site.aws.inject(Fault::on("s3", "DeleteBucketPolicy").reply_latency(Duration::from_secs(60)));
     let mut operator = site.client(gateway.address).await;
@@ -166,14 +167,16 @@ async fn kill_9_between_intent_and_outcome_loses_no_record_of_the_act() {
 
     let journal = site.path().join("journal.db");
     let before = records(&journal).await;
-    assert_eq!(before.last().unwrap().event(), "Intent", "the intent was durable before the act");
+    let [.., intent, backup] = before.as_slice() else { panic!("{before:?}") };
+    assert_eq!((intent.event(), backup.event()), ("Intent", "Backup"), "both were durable before the act");
+    assert_eq!(backup.text("previous_policy"), policy, "the undo survives");
 
     site.aws.clear_faults();
     let gateway = site.serve().await;
     let after = records(&journal).await;
     let interrupted = after.iter().find(|record| record.event() == "Interrupted").expect("the intent is closed");
-    assert_eq!(interrupted.number("intent_index"), before.last().unwrap().index);
-    assert_eq!(interrupted.text("operation_id"), before.last().unwrap().text("operation_id"));
+    assert_eq!(interrupted.number("intent_index"), intent.index);
+    assert_eq!(interrupted.text("operation_id"), intent.text("operation_id"));
     let mut operator = site.client(gateway.address).await;
     operator.audit(PAYMENTS).await.unwrap();
     gateway.signal("-TERM");
@@ -196,7 +199,7 @@ async fn sigterm_lets_what_is_in_flight_finish() {
     assert!(status.success(), "{log}");
     let events: Vec<String> =
         records(&site.path().join("journal.db")).await.iter().map(|record| record.event().to_owned()).collect();
-    assert_eq!(events, ["Started", "Intent", "Outcome", "Stopped"]);
+    assert_eq!(events, ["Started", "Intent", "Backup", "Outcome", "Stopped"]);
 }
 
 #[tokio::test]

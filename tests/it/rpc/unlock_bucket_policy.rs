@@ -37,6 +37,8 @@ async fn the_receipt_leads_to_the_journal_and_to_cloudtrail() {
     assert_eq!(intent.text("caller/subject"), OPERATOR);
     assert_eq!(intent.text("account_id"), PAYMENTS);
     assert_eq!(intent.text("resource"), "arn:aws:s3:::payments-ledger");
+    let backup = records.iter().find(|record| record.index == outcome.number("detail/backup_index")).unwrap();
+    assert_eq!(backup.text("previous_policy"), done.previous_policy, "the undo is recorded before the removal");
 
     assert!(receipt.access_key_id.starts_with("ASIA"));
     let made: Vec<_> = receipt.aws_calls.iter().map(|call| call.request_id.clone()).collect();
