@@ -126,6 +126,9 @@ impl App {
     /// What keeps it from starting.
     pub async fn build(config: Config, deps: Deps) -> Result<Self, StartError> {
         let Parts { engine, policy_sha256, tls, mtls_rules } = Parts::load(&config, &*deps.clock)?;
+        for group in engine.groups_without_members() {
+            tracing::warn!(group, "policies name a group that the configuration does not: nobody is in it");
+        }
         let platform = Platform::new(platform_settings(&config), deps.credentials).await?;
         let aws = Aws::new(platform, config.aws.account_cache_ttl);
         let opened = Journal::open(&config.journal.path, Arc::clone(&deps.clock)).await?;

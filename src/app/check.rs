@@ -19,6 +19,8 @@ pub struct CheckReport {
     pub journal: String,
     /// How many policies were loaded.
     pub policies: usize,
+    /// Groups that policies name and the configuration does not: nobody is in them.
+    pub groups_without_members: Vec<String>,
     /// SHA-256 of the policies, as the journal's start record would say it.
     pub policy_sha256: String,
     /// SHA-256 of the configuration.
@@ -40,6 +42,7 @@ pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
         listen: config.server.listen.to_string(),
         journal: config.journal.path.display().to_string(),
         policies: parts.engine.policies_count(),
+        groups_without_members: parts.engine.groups_without_members().into_iter().collect(),
         policy_sha256: parts.policy_sha256,
         configuration_sha256: config.sha256.clone(),
         allowed_regions: config.aws.allowed_regions.iter().map(ToString::to_string).collect(),
@@ -54,6 +57,13 @@ impl fmt::Display for CheckReport {
         writeln!(f, "  journal      {}", self.journal)?;
         writeln!(f, "  policies     {} (sha256 {})", self.policies, self.policy_sha256)?;
         write!(f, "  regions      {}", self.allowed_regions.join(", "))?;
+        if !self.groups_without_members.is_empty() {
+            let groups = self.groups_without_members.join(", ");
+            write!(
+                f,
+                "\n  NOTE         nobody is in these groups of the policies: {groups} (see authorization.groups)"
+            )?;
+        }
         match &self.development_endpoint {
             Some(endpoint) => write!(f, "\n  DEVELOPMENT  all AWS calls go to {endpoint}"),
             None => Ok(()),

@@ -1,6 +1,8 @@
 //! Decides, and makes permits.
 
-use cedar_policy::{Authorizer, Decision, PolicySet, Response, Schema};
+use std::collections::BTreeSet;
+
+use cedar_policy::{Authorizer, Decision, Policy, PolicySet, Response, Schema};
 
 use crate::authn::Caller;
 
@@ -45,6 +47,15 @@ impl Engine {
         self.policies.policies().count()
     }
 
+    /// Groups that policies name and the configuration does not: nobody is in them, which may be meant, or a typing error.
+    #[must_use]
+    pub fn groups_without_members(&self) -> BTreeSet<String> {
+        let literals = self.policies.policies().flat_map(Policy::entity_literals);
+        let groups = literals.filter(|uid| uid.type_name().basename() == "Group");
+        let names = groups.map(|uid| uid.id().unescaped().to_owned());
+        names.filter(|name| !self.groups.contains_key(name)).collect()
+    }
+
     /// Judges an operation. Any evaluation error is a denial: Cedar itself would skip the policy.
     ///
     /// # Errors
@@ -73,4 +84,19 @@ fn deciding_policies(response: &Response) -> Vec<String> {
     let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
     ids.sort_unstable();
     ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_nobody_is_in_are_told() {
+        let policy = "permit(principal in Rootgate::Group::\"ops\", action, resource);\n\
+                      forbid(principal, action, resource) when { principal in Rootgate::Group::\"interns\" };";
+        let sources = Sources(vec![("a.cedar".to_owned(), policy.to_owned())]);
+        let groups = Groups::from([("ops".to_owned(), BTreeSet::from(["spiffe://example.org/alice".to_owned()]))]);
+        let engine = Engine::load(&sources, groups).unwrap();
+        assert_eq!(engine.groups_without_members(), BTreeSet::from(["interns".to_owned()]));
+    }
 }

@@ -63,6 +63,9 @@ pub(super) fn load(sources: &Sources, schema: &Schema) -> Result<PolicySet, Poli
     let validator = Validator::new(schema.clone());
     let result = validator.validate(&all, ValidationMode::Strict);
     errors.extend(result.validation_errors().map(|error| located(sources, error.policy_id(), error)));
+    // A warning is a policy that can never apply, or a name that looks like another: a `forbid` with a typing error in its
+    // condition would load, and forbid nothing.
+    errors.extend(result.validation_warnings().map(|warning| located(sources, warning.policy_id(), warning)));
     if errors.is_empty() { Ok(all) } else { Err(PolicyErrors(errors)) }
 }
 
@@ -147,6 +150,14 @@ mod tests {
         let errors = load_text(unknown_attribute).unwrap_err();
         assert!(errors.to_string().contains("a.cedar:2:"), "{errors}");
         assert!(errors.to_string().contains("why"), "{errors}");
+    }
+
+    #[test]
+    fn a_policy_that_can_never_apply_is_refused() {
+        let misspelt =
+            "forbid(principal, action == Rootgate::Action::\"AssumeRoot\", resource)\nwhen { context has tickets };";
+        let errors = load_text(misspelt).unwrap_err().to_string();
+        assert!(errors.starts_with("a.cedar:1:") && errors.contains("impossible"), "{errors}");
     }
 
     #[test]
