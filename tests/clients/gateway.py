@@ -356,9 +356,10 @@ def journal(gateway):
               ("ListRecords", "NOT_SERVED", OPERATOR)}
     checks.true("refusals are recorded with who asked", wanted <= refusals, refusals)
     unlocked = next(outcome for outcome in events("Outcome") if str(outcome["index"]) == index)
-    checks.holds("the removed policy is in the journal", json.dumps(unlocked["detail"]), "Locked")
-    shown = site.rootgate("journal", "list", "--journal", "journal.db", "--limit", "3")
-    checks.holds("people can read it", shown.out, "Started", "Intent", "Outcome", REASON, OPERATOR)
+    backups = {backup["index"]: backup["previous_policy"] for backup in events("Backup")}
+    checks.holds("the removed policy is in the journal", backups.get(unlocked["detail"]["backup_index"], ""), "Locked")
+    shown = site.rootgate("journal", "list", "--journal", "journal.db", "--limit", "4")
+    checks.holds("people can read it", shown.out, "Started", "Intent", "Backup", "Outcome", REASON, OPERATOR)
     text = listed.out + "".join(site.gateway.log)
     checks.true("neither journal nor log holds a secret", not any(secret in text for secret in gateway.secrets), "a secret of AssumeRoot")
 
