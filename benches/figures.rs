@@ -33,6 +33,7 @@ use aws_root_simulator::{Scenario, Simulator};
 use aws_sdk_sts::types::PolicyDescriptorType;
 use rootgate::{
     config::ENDPOINT_OVERRIDE_SENTENCE,
+    lockout::{Target, analyse},
     pb::{self, TaskPolicy, root_access_service_client::RootAccessServiceClient},
 };
 use tempfile::TempDir;
@@ -58,6 +59,26 @@ async fn main() {
         overhead(&aws, place, &folder).await;
     }
     aws.stop().await;
+    lockout_analysis();
+}
+
+/// A policy of 20 KB, as large as S3 takes.
+fn lockout_analysis() {
+    let statement = |n: usize| {
+        format!(
+            r#"{{"Sid":"S{n}","Effect":"Deny","Principal":{{"AWS":["*","444455556666"]}},"Action":["s3:GetObject","s3:Put*"],"Resource":["arn:aws:s3:::ledger","arn:aws:s3:::ledger/*"],"Condition":{{"StringNotLike":{{"aws:PrincipalArn":["arn:aws:iam::111122223333:role/Admin*"]}}}}}}"#
+        )
+    };
+    let document =
+        |count: usize| format!(r#"{{"Statement":[{}]}}"#, (0..count).map(statement).collect::<Vec<_>>().join(","));
+    let text = (1..).map(document).take_while(|text| text.len() <= 20 * 1024).last().unwrap();
+    let target = Target::Bucket { account: "111122223333".parse().unwrap(), name: "ledger".parse().unwrap() };
+    let measured = |_| {
+        let begin = Instant::now();
+        std::hint::black_box(analyse(&text, &target).unwrap());
+        begin.elapsed()
+    };
+    println!("lockout analysis of {} bytes  median {:>8.1?}", text.len(), median((0..1000).map(measured).collect()));
 }
 
 fn memory_folder() -> TempDir {

@@ -1,11 +1,14 @@
 //! The command line: what was typed, what is printed, and the exit code.
 
 mod check;
+mod lockout;
 mod output;
 mod serve;
 mod version;
 
 pub use output::Output;
+
+use lockout::LockoutArgs;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -65,6 +68,15 @@ enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+
+    /// Say which statements of a bucket or queue policy lock the account's own administrators out; reads it from standard
+    /// input.
+    #[command(after_help = examples!(
+        "rootgate lockout --account 333333333333 --bucket payments-ledger < policy.json",
+        "rootgate lockout --queue arn:aws:sqs:eu-west-1:333333333333:events --json < policy.json",
+        "rootgate lockout --account 333333333333 --bucket payments-ledger --remaining < policy.json > repaired.json"
+    ))]
+    Lockout(LockoutArgs),
 
     /// Say which version this is.
     #[command(after_help = examples!("rootgate version", "rootgate version --json"))]
@@ -134,6 +146,7 @@ where
         Command::Serve(args) => serve::run(&args, environment).await,
         Command::Check(args) => check::run(&args, environment, output).await,
         Command::Journal { command } => verify(command, output).await,
+        Command::Lockout(args) => lockout::run(&args, std::io::stdin().lock(), output),
         Command::Version(args) => version::run(&args, output),
     };
     match result {

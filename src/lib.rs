@@ -22,6 +22,7 @@ pub mod gate;
 pub mod journal;
 
 pub mod aws;
+pub mod lockout;
 pub mod ops;
 
 pub mod clock;

@@ -50,8 +50,8 @@ fn every_example_in_a_help_text_parses() {
     while let Some(command) = commands.pop() {
         let help = command.clone().render_long_help().to_string();
         let (_, examples) = help.split_once("Examples:\n").unwrap_or_else(|| panic!("no examples: {help}"));
-        // What stands behind a pipe is another program's.
-        let lines = examples.lines().map(|line| line.split('|').next().unwrap().trim());
+        // What stands behind a pipe or a redirection is not the program's.
+        let lines = examples.lines().map(|line| line.split(['|', '<', '>']).next().unwrap().trim());
         let examples: Vec<&str> = lines.filter(|line| line.starts_with("rootgate ")).collect();
         assert!(!examples.is_empty(), "{help}");
         for example in examples {

@@ -9,8 +9,8 @@ use crate::{
 
 /// Every stage, in the order of the request, and the stages that it may import. A line may only get shorter, unless the
 /// code map in docs/ARCHITECTURE.md says why.
-const STAGES: [(&str, &[&str]); 16] = [
-    ("cli", &["app", "config", "journal", "telemetry"]),
+const STAGES: [(&str, &[&str]); 17] = [
+    ("cli", &["app", "config", "journal", "lockout", "telemetry", "types"]),
     ("config", &["types"]),
     ("telemetry", &["clock", "config"]),
     // The composition root: the only stage that constructs the others.
@@ -32,6 +32,8 @@ const STAGES: [(&str, &[&str]); 16] = [
     // Not authn: an act sees its permit, and no identity to decide by. Not journal: the gate records.
     ("ops", &["authz", "aws", "clock", "error", "types"]),
     ("aws", &["authz", "clock", "error", "types"]),
+    // Judges texts: no input, no output.
+    ("lockout", &["types"]),
     ("clock", &[]),
     ("error", &["types"]),
     ("types", &[]),

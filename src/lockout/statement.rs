@@ -1,0 +1,117 @@
+//! The verdict on one statement.
+
+use super::json::{Node, Value};
+use super::reach::{self, Reach, quote};
+use super::target::Management;
+use super::{Verdict, condition, principal};
+
+/// Every element that a statement may have.
+///
+/// Source: IAM User Guide, "Grammar of the IAM JSON policy language".
+const ELEMENTS: [&str; 9] =
+    ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
+
+/// The statement's `Sid`, if it has one that is a text.
+pub(super) fn sid<'n>(statement: &'n Node<'_>) -> Option<&'n str> {
+    match Fields::of(statement)?.get("Sid").map(|node| &node.value) {
+        Some(Value::Text(sid)) => Some(sid),
+        _ => None,
+    }
+}
+
+/// The verdict and why.
+pub(super) fn judge(statement: &Node<'_>, management: &Management) -> (Verdict, String) {
+    match parts(statement, management) {
+        Ok(parts) => reach::verdict(parts),
+        Err(Settled { verdict, why }) => (verdict, why),
+    }
+}
+
+/// A verdict that needs no look at the rest.
+struct Settled {
+    verdict: Verdict,
+    why: String,
+}
+
+fn unclear(why: impl Into<String>) -> Settled {
+    Settled { verdict: Verdict::MayLock, why: why.into() }
+}
+
+/// How each part of a Deny reaches an administrator.
+fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Settled> {
+    let fields = Fields::of(statement).ok_or_else(|| unclear("the statement is no JSON object"))?;
+    fields.check_elements()?;
+    fields.check_effect()?;
+    let mut parts = vec![
+        match fields.either("Principal", "NotPrincipal")? {
+            Some(Choice { node, negated: false, .. }) => principal::only(node, &management.account),
+            Some(Choice { node, negated: true, .. }) => principal::all_but(node, &management.account),
+            None => return Err(unclear("the statement has neither Principal nor NotPrincipal")),
+        },
+        match fields.either("Action", "NotAction")? {
+            Some(Choice { node, element, negated }) => management.actions(node, element, negated),
+            None => return Err(unclear("the statement has neither Action nor NotAction")),
+        },
+        match fields.either("Resource", "NotResource")? {
+            Some(Choice { node, element, negated }) => management.resources(node, element, negated),
+            None => Reach::Always("without a Resource it means what it is attached to".into()),
+        },
+    ];
+    match fields.get("Condition") {
+        Some(node) => parts.extend(condition::reach(node, management)),
+        None => parts.push(Reach::Always("there is no Condition".into())),
+    }
+    Ok(parts)
+}
+
+/// The elements of a statement.
+struct Fields<'n, 'a>(&'n [(std::borrow::Cow<'a, str>, Node<'a>)]);
+
+/// An element that is meant as it stands (`Action`) or as its complement (`NotAction`).
+struct Choice<'n, 'a> {
+    node: &'n Node<'a>,
+    element: &'static str,
+    negated: bool,
+}
+
+impl<'n, 'a> Fields<'n, 'a> {
+    fn of(statement: &'n Node<'a>) -> Option<Self> {
+        if let Value::Object(fields) = &statement.value { Some(Self(fields)) } else { None }
+    }
+
+    fn get(&self, element: &str) -> Option<&'n Node<'a>> {
+        self.0.iter().find(|(key, _)| key == element).map(|(_, node)| node)
+    }
+
+    fn check_elements(&self) -> Result<(), Settled> {
+        if let Some((key, _)) = self.0.iter().find(|(key, _)| !ELEMENTS.contains(&key.as_ref())) {
+            return Err(unclear(format!("the statement holds {}, which is no element of a statement", quote(key))));
+        }
+        match self.get("Sid").map(|node| &node.value) {
+            None | Some(Value::Text(_)) => Ok(()),
+            Some(_) => Err(unclear("Sid is no string")),
+        }
+    }
+
+    /// Goes on for a Deny only.
+    fn check_effect(&self) -> Result<(), Settled> {
+        let Some(node) = self.get("Effect") else { return Err(unclear("the statement has no Effect")) };
+        match &node.value {
+            Value::Text(effect) if effect == "Deny" => Ok(()),
+            Value::Text(effect) if effect == "Allow" => {
+                Err(Settled { verdict: Verdict::Harmless, why: "Effect is Allow, which takes nothing away".to_owned() })
+            }
+            Value::Text(effect) => Err(unclear(format!("Effect is {}, neither Allow nor Deny", quote(effect)))),
+            _ => Err(unclear("Effect is no string")),
+        }
+    }
+
+    fn either(&self, element: &'static str, complement: &'static str) -> Result<Option<Choice<'n, 'a>>, Settled> {
+        match (self.get(element), self.get(complement)) {
+            (Some(_), Some(_)) => Err(unclear(format!("the statement has both {element} and {complement}"))),
+            (Some(node), None) => Ok(Some(Choice { node, element, negated: false })),
+            (None, Some(node)) => Ok(Some(Choice { node, element: complement, negated: true })),
+            (None, None) => Ok(None),
+        }
+    }
+}
