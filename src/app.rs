@@ -72,6 +72,11 @@ pub enum StartError {
     /// The journal cannot be written.
     #[error("the journal cannot be written: {0}")]
     Journal(#[from] AppendError),
+    /// The journal hangs.
+    #[error(
+        "the stop could not be recorded in time: the journal's disk hangs (what is open is INTERRUPTED at the next start)"
+    )]
+    StopUnrecorded,
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source} (choose another server.listen, or stop what listens there)")]
     Listen {
@@ -193,15 +198,21 @@ impl App {
         };
         let served = edge::serve(self.listener, self.routes, self.edge, stop).await;
         warm_up.abort();
+        // Over at once after an orderly stop; a server that ended by itself has acts in flight.
+        let _ = timeout(grace, self.gate.drain()).await;
         // Last of all: it records the stop, and what comes after it could not be recorded.
-        self.journal.close().await?;
-        Ok(served?)
+        let closed = timeout(CLOSE_LIMIT, self.journal.close()).await;
+        served?;
+        Ok(closed.map_err(|_elapsed| StartError::StopUnrecorded)??)
     }
 }
 
 /// How long connections may take to end once every act is recorded: their answers are on the way, and streams such as
 /// `Health/Watch` never end by themselves.
 const CONNECTIONS_GRACE: Duration = Duration::from_secs(2);
+
+/// How long the last record may take. A disk that hangs must not keep the process from ending.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Asks for the organization once at the start, so that a wrong role or network shows in the log at once and not at the
 /// first act in an emergency. Every act asks again if this fails.

@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     authz::{Ask, Permit},
     error::Error,
-    types::{AccountId, Region},
+    types::Region,
 };
 
 /// The gateway's hold on AWS.
@@ -68,9 +68,9 @@ impl Aws {
     /// # Errors
     /// AWS's refusal. No session was opened then, or its credentials were lost with the answer.
     pub async fn assume_root<O: Ask>(&self, permit: &Permit<O>, trail: &Trail) -> Result<RootSession, AwsFailure> {
-        let credentials = self.issue(permit, session::ROOT_SESSION_SECONDS, trail).await?;
-        let account: AccountId = permit.operation().target().account();
-        Ok(RootSession::new(Arc::clone(&self.platform), account, credentials, trail.clone()))
+        let ask = ask(permit, session::ROOT_SESSION_SECONDS);
+        let credentials = self.sts.assume_root(ask, trail).await?;
+        Ok(RootSession::new(Arc::clone(&self.platform), ask.account, credentials, trail.clone()))
     }
 
     /// The same, for the one operation that hands the credentials to the caller.
@@ -83,7 +83,12 @@ impl Aws {
         duration_seconds: u16,
         trail: &Trail,
     ) -> Result<IssuedCredentials, AwsFailure> {
-        let operation = permit.operation();
-        self.sts.assume_root(operation.target().account(), operation.task_policy(), duration_seconds, trail).await
+        self.sts.issue(ask(permit, duration_seconds), trail).await
     }
+}
+
+/// A session for exactly what was permitted.
+fn ask<O: Ask>(permit: &Permit<O>, duration_seconds: u16) -> session::Ask {
+    let operation = permit.operation();
+    session::Ask { account: operation.target().account(), task_policy: operation.task_policy(), duration_seconds }
 }

@@ -104,10 +104,12 @@ impl Gate {
     /// Why nothing was done, or why it is not known whether it was.
     pub async fn run<O: Operation>(self: &Arc<Self>, asked: Asked<O>) -> Result<Done<O::Output>, Error> {
         // Not recorded: a flood must not fill the journal.
+        // Before the slot, so that a stop that finds no task finds no slot to be taken either.
+        let token = self.tasks.token();
         let slot = self.slots.take()?;
         let gate = Arc::clone(self);
         let decision = async move {
-            let _slot = slot;
+            let _held = (slot, token);
             gate.decide(asked).await
         };
         let task = self.tasks.spawn(decision.in_current_span());
@@ -254,7 +256,9 @@ impl Gate {
         match self.journal.append(Event::Refusal(event)).await {
             Ok(position) => Receipt::new(id, position, &Trail::default()).attach(refused.error),
             Err(error) => {
-                self.flood.put_back(unrecorded_before);
+                if refused.error.reason() == ErrorReason::Unauthenticated {
+                    self.flood.put_back(unrecorded_before);
+                }
                 unrecorded(&error)
             }
         }

@@ -9,16 +9,12 @@ use std::time::Duration;
 use aws_smithy_types::retry::RetryConfig;
 use tokio::time::sleep;
 
-use super::{AwsFailure, Fate, Trail};
+use super::{AwsFailure, Fate, Trail, failure::THROTTLED};
 
 /// Attempts at a call that is throttled.
 const ATTEMPTS_MAX: u32 = 4;
 /// Wait before the second attempt; doubled before each further one.
 const BACKOFF: Duration = Duration::from_millis(250);
-/// What AWS services answer when they throttle.
-const THROTTLED: [&str; 5] =
-    ["Throttling", "ThrottlingException", "SlowDown", "RequestThrottled", "RequestLimitExceeded"];
-
 /// The SDK's part: one attempt.
 pub(super) fn one_attempt() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(1)

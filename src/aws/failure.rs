@@ -43,6 +43,16 @@ pub struct AwsFailure {
 /// Enough for every message in the AWS references; an HTML error page is cut.
 const MESSAGE_LENGTH_MAX: usize = 1024;
 
+/// What AWS services answer when they throttle.
+pub(super) const THROTTLED: [&str; 6] = [
+    "Throttling",
+    "ThrottlingException",
+    "SlowDown",
+    "RequestThrottled",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+];
+
 /// After so long, a throttled call may be tried again.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -66,7 +76,7 @@ impl AwsFailure {
             message: said.chars().take(MESSAGE_LENGTH_MAX).collect(),
             request_id: request_id(error),
             bucket_region: response.and_then(|response| response.headers().get("x-amz-bucket-region")).map(Into::into),
-            fate: fate(error, status),
+            fate: fate(error, status, error.code()),
         }
     }
 
@@ -139,12 +149,7 @@ impl AwsFailure {
         let message = self.message.to_ascii_lowercase();
         match self.code.as_deref().unwrap_or_default() {
             "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "MethodNotAllowed" => denied(&message),
-            "Throttling"
-            | "ThrottlingException"
-            | "SlowDown"
-            | "RequestThrottled"
-            | "TooManyRequestsException"
-            | "RequestLimitExceeded" => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
+            code if THROTTLED.contains(&code) => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
             "InvalidAction" => (
                 ErrorReason::AwsMisconfigured,
                 "this AWS endpoint does not know the operation; the gateway's region or endpoint is wrong",
@@ -262,8 +267,10 @@ fn sdk_words<E>(error: &SdkError<E, HttpResponse>) -> String {
     }
 }
 
-fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> Fate {
+fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, code: Option<&str>) -> Fate {
     match error {
+        // S3 sends `SlowDown` with status 503; whatever the status, what is throttled was not done.
+        SdkError::ServiceError(_) if code.is_some_and(|code| THROTTLED.contains(&code)) => Fate::Refused,
         SdkError::ConstructionFailure(_) => Fate::NotSent,
         // Even "connection refused" says nothing: an earlier attempt of the SDK may have got through.
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Fate::Unknown,

@@ -6,10 +6,13 @@ use std::{
 };
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_sdk_sts::types::PolicyDescriptorType;
+use aws_sdk_sts::{
+    operation::assume_root::{AssumeRootOutput, builders::AssumeRootFluentBuilder},
+    types::PolicyDescriptorType,
+};
 use aws_types::SdkConfig;
 
-use super::{AwsFailure, BucketPolicies, Platform, QueuePolicies, RootCredentials, Trail, pace::Pace};
+use super::{AwsFailure, BucketPolicies, Platform, QueuePolicies, RootCredentials, Trail, change, pace::Pace};
 use crate::{
     clock::Timestamp,
     error::Error,
@@ -47,31 +50,53 @@ impl Sts {
         }
     }
 
-    /// `sts:AssumeRoot`. Retries are harmless: each issues one more short session.
-    pub(super) async fn assume_root(
-        &self,
-        account: AccountId,
-        task_policy: TaskPolicy,
-        duration_seconds: u16,
-        trail: &Trail,
-    ) -> Result<IssuedCredentials, AwsFailure> {
+    /// `sts:AssumeRoot` for an act of the gateway's own. Retries are harmless: each issues one more short session, of which
+    /// only the last is used.
+    pub(super) async fn assume_root(&self, ask: Ask, trail: &Trail) -> Result<IssuedCredentials, AwsFailure> {
         self.pace.turn().await;
         trail.asks_for_session();
-        let policy = PolicyDescriptorType::builder().arn(task_policy.arn()).build();
-        let call = self.client.assume_root().target_principal(account.as_str()).task_policy_arn(policy);
-        let output =
-            trail.note("sts", "AssumeRoot", call.duration_seconds(i32::from(duration_seconds)).send().await)?;
-        let Some(credentials) = output.credentials else {
-            return Err(AwsFailure::nonsense("sts", "AssumeRoot", "AWS answered success without credentials"));
-        };
-        trail.opened(&credentials.access_key_id);
-        Ok(IssuedCredentials {
-            expiration: Timestamp::from_unix(credentials.expiration.secs(), credentials.expiration.subsec_nanos()),
-            access_key_id: credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key,
-            session_token: credentials.session_token,
-        })
+        let output = trail.note("sts", "AssumeRoot", self.call(ask).send().await)?;
+        read(output, trail)
     }
+
+    /// The same for credentials that are handed out: sent once, so that a failure says what became of it.
+    pub(super) async fn issue(&self, ask: Ask, trail: &Trail) -> Result<IssuedCredentials, AwsFailure> {
+        self.pace.turn().await;
+        trail.asks_for_session();
+        let output = change::send(trail, || async {
+            let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
+            let call = self.call(ask).customize().config_override(once);
+            trail.note("sts", "AssumeRoot", call.send().await)
+        });
+        read(output.await?, trail)
+    }
+
+    fn call(&self, ask: Ask) -> AssumeRootFluentBuilder {
+        let policy = PolicyDescriptorType::builder().arn(ask.task_policy.arn()).build();
+        let call = self.client.assume_root().target_principal(ask.account.as_str()).task_policy_arn(policy);
+        call.duration_seconds(i32::from(ask.duration_seconds))
+    }
+}
+
+/// What a root session is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Ask {
+    pub(super) account: AccountId,
+    pub(super) task_policy: TaskPolicy,
+    pub(super) duration_seconds: u16,
+}
+
+fn read(output: AssumeRootOutput, trail: &Trail) -> Result<IssuedCredentials, AwsFailure> {
+    let Some(credentials) = output.credentials else {
+        return Err(AwsFailure::nonsense("sts", "AssumeRoot", "AWS answered success without credentials"));
+    };
+    trail.opened(&credentials.access_key_id);
+    Ok(IssuedCredentials {
+        expiration: Timestamp::from_unix(credentials.expiration.secs(), credentials.expiration.subsec_nanos()),
+        access_key_id: credentials.access_key_id,
+        secret_access_key: credentials.secret_access_key,
+        session_token: credentials.session_token,
+    })
 }
 
 /// A member account's root user, for one task and one operation. Dropped with the operation.

@@ -36,6 +36,7 @@ fn exit_of(error: &StartError) -> Exit {
         StartError::Several(_)
         | StartError::Open(_)
         | StartError::Journal(_)
+        | StartError::StopUnrecorded
         | StartError::Listen { .. }
         | StartError::Edge(_) => Exit::Unavailable,
     }

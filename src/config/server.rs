@@ -16,7 +16,7 @@ pub struct ServerConfig {
     /// Whether gRPC server reflection is served.
     pub reflection: bool,
     /// How long a stop waits for acts in flight. What runs on after it is INTERRUPTED in the journal at the next start;
-    /// no act takes longer than 120 s.
+    /// no act takes longer than 140 s.
     pub shutdown_grace: Duration,
     /// TLS. There is no listener without.
     pub tls: TlsConfig,

@@ -59,4 +59,12 @@ mod tests {
         assert_eq!(flood.sample(), Some(1000 - RECORDED_PER_WINDOW_MAX));
         assert_eq!(flood.sample(), Some(0));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_recorded_is_counted_by_the_next() {
+        let flood = Flood::default();
+        let tally = flood.sample().unwrap();
+        flood.put_back(tally);
+        assert_eq!(flood.sample(), Some(1));
+    }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Conclusion, Operation, Verification};
 use crate::{
     authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, AwsFailure, Fate, Trail},
+    aws::{Aws, AwsFailure, Fate, RootCredentials, Trail},
     clock::Timestamp,
     error::Error,
     types::{AccountId, Kind, Region, TaskPolicy},
@@ -61,15 +61,15 @@ impl Operation for AllowPasswordRecovery {
     async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RecoveryAllowed, Error> {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let root = session.root_credentials();
-        // Read first: after a lost answer the SDK's retry gets EntityAlreadyExists, which alone would not tell whether
-        // this act or an earlier one created the profile.
+        // Read first: after an answer that was lost, only this tells whether a profile that is there now is this act's.
         if let Some(created_at) = root.login_profile().await.map_err(AwsFailure::into_error)? {
             let verification = Verification::NothingChanged;
             return Ok(RecoveryAllowed { changed: false, verification, login_profile_created_at: Some(created_at) });
         }
         let unclear = match root.create_login_profile().await {
             Ok(()) => None,
-            Err(failure) if failure.is(&["EntityAlreadyExists"]) => None,
+            // Sent once, so somebody else was faster.
+            Err(failure) if failure.is(&["EntityAlreadyExists"]) => return already_allowed(&root).await,
             Err(failure) if failure.fate == Fate::Unknown => Some(failure),
             Err(failure) => return Err(failure.into_error()),
         };
@@ -95,4 +95,11 @@ impl Operation for AllowPasswordRecovery {
         });
         Conclusion { changed: Some(output.changed), detail, shortfall: None }
     }
+}
+
+/// The profile that somebody else created meanwhile.
+async fn already_allowed(root: &RootCredentials) -> Result<RecoveryAllowed, Error> {
+    let created_at = root.login_profile().await.map_err(AwsFailure::into_error)?;
+    let verification = Verification::NothingChanged;
+    Ok(RecoveryAllowed { changed: false, verification, login_profile_created_at: created_at })
 }

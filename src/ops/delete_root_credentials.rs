@@ -75,10 +75,14 @@ pub struct RootCredentialsDeletion {
 }
 
 impl RootCredentialsDeletion {
-    /// Whether anything was deleted.
+    /// Whether anything was deleted; none if nobody can know.
     #[must_use]
-    pub fn changed(&self) -> bool {
-        self.items.iter().any(|item| item.status == DeletionStatus::Deleted)
+    pub fn changed(&self) -> Option<bool> {
+        let any = |status| self.items.iter().any(|item| item.status == status);
+        if any(DeletionStatus::Deleted) {
+            return Some(true);
+        }
+        if any(DeletionStatus::Unknown) { None } else { Some(false) }
     }
 
     /// Why it is not complete, if it is not.
@@ -91,7 +95,7 @@ impl RootCredentialsDeletion {
         let failed = with(DeletionStatus::Failed).next()?;
         let count = with(DeletionStatus::Failed).count();
         // Nothing done at all: the cause itself is the most useful answer.
-        let cause = failed.failure.clone().filter(|_| !self.changed()).map(AwsFailure::into_error);
+        let cause = failed.failure.clone().filter(|_| self.changed() == Some(false)).map(AwsFailure::into_error);
         let words = format!("{count} of {} root credentials could not be deleted; see the items", self.items.len());
         Some(cause.unwrap_or_else(|| Error::new(ErrorReason::Incomplete, words)))
     }
@@ -162,7 +166,7 @@ impl Operation for DeleteRootCredentials {
             })
             .collect();
         let detail = json!({ "items": items, "verification": output.verification.name() });
-        Conclusion { changed: Some(output.changed()), detail, shortfall: output.shortfall() }
+        Conclusion { changed: output.changed(), detail, shortfall: output.shortfall() }
     }
 }
 
@@ -181,7 +185,7 @@ fn unlisted(kind: CredentialKind, found: &Result<Vec<CredentialItem>, AwsFailure
 
 /// Why an MFA device is left alone.
 const PASSWORD_REMAINS: &str =
-    "not tried: the password could not be deleted, and without its MFA device it would be weaker";
+    "not tried: it is not certain that the password is gone, and without its MFA device it would be weaker";
 /// What turns up only in the second listing.
 const CREATED_MEANWHILE: &str = "it was created while the others were deleted";
 
@@ -239,7 +243,10 @@ fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
         deletion.status = match deletion.status {
             DeletionStatus::Unknown if gone => DeletionStatus::Deleted,
             // Somebody else was faster.
-            DeletionStatus::Failed if gone => DeletionStatus::AlreadyAbsent,
+            DeletionStatus::Failed if gone => {
+                deletion.note = "";
+                DeletionStatus::AlreadyAbsent
+            }
             // Still listed after a lost answer: the listing may lag, so it stays unknown.
             status => status,
         };
@@ -321,6 +328,7 @@ mod tests {
         assert_eq!(items[0].status, DeletionStatus::Unknown);
         let outcome = RootCredentialsDeletion { items, verification: Verification::Unreadable };
         assert_eq!(outcome.shortfall().unwrap().reason(), ErrorReason::OutcomeUnknown);
+        assert_eq!(DeleteRootCredentials::conclude(&outcome).changed, None, "nobody knows");
     }
 
     #[test]

@@ -63,7 +63,8 @@ pub(super) fn delete_root_credentials(
     let Done { output, receipt: given, shortfall } = done;
     let response = pb::DeleteRootCredentialsResponse {
         receipt: Some(receipt(given)),
-        changed: output.changed(),
+        // "May have changed" is told as changed; the item says UNKNOWN.
+        changed: output.changed().unwrap_or(true),
         verification: verification(output.verification).into(),
         items: output.items.into_iter().map(deletion).collect(),
         plan: None,

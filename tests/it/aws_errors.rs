@@ -91,19 +91,54 @@ async fn an_endpoint_that_does_not_know_the_call_is_the_gateways_own_fault() {
 
 #[tokio::test]
 async fn a_removal_whose_reply_is_lost_ends_as_the_truth() {
-    let world = World::start_configured("aws", "attempts_max = 1").await;
+    let world = World::start().await;
     world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").lose_reply());
     let done = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
     assert!(done.changed);
     assert!(!done.previous_policy.is_empty());
+    assert_eq!(sent(&world, "s3:DeleteBucketPolicy"), 1, "a change is sent once");
+}
+
+#[tokio::test]
+async fn a_queue_change_is_sent_once_too() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("sqs", "SetQueueAttributes").lose_reply());
+    let arn = "arn:aws:sqs:eu-west-1:333333333333:payments-events";
+    let done = world.as_caller(OPERATOR).await.unlock_queue(PAYMENTS, arn).await.unwrap();
+    assert!(done.changed);
+    assert_eq!(sent(&world, "sqs:SetQueueAttributes"), 1);
+}
+
+#[tokio::test]
+async fn a_throttled_change_is_sent_again_because_it_was_surely_not_done() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").throttle().times(1));
+    let done = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
+    assert!(done.changed);
+    assert_eq!(sent(&world, "s3:DeleteBucketPolicy"), 2);
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_assume_root_is_not_called_failed() {
+    let world = World::start().await;
+    world.aws.inject(Fault::on("sts", "AssumeRoot").lose_reply());
+    let result = world.as_caller(OPERATOR).await.assume_root(PAYMENTS, TaskPolicy::SqsUnlockQueuePolicy).await;
+    refused(result, Code::Unknown, "OUTCOME_UNKNOWN");
+    assert_eq!(sent(&world, "sts:AssumeRoot"), 1);
+    assert_eq!(world.records().await.pop().unwrap().text("result"), "Unknown");
+}
+
+/// How often a call reached AWS.
+fn sent(world: &World, name: &str) -> usize {
+    world.acts_on_aws().iter().filter(|sent| *sent == name).count()
 }
 
 #[tokio::test]
 async fn an_outcome_that_no_read_can_tell_is_unknown_and_recorded_so() {
-    let world = World::start_configured("aws", "attempts_max = 1").await;
+    let world = World::start().await;
     world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").lose_reply());
     // The second read, after the removal, fails too.
-    world.aws.inject(Fault::on("s3", "GetBucketPolicy").status(503).after(1).times(5));
+    world.aws.inject(Fault::on("s3", "GetBucketPolicy").status(503).after(1).times(20));
     let result = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await;
     let refusal = refused(result, Code::Unknown, "OUTCOME_UNKNOWN");
     assert!(!refusal.metadata("journal_index").is_empty());
@@ -113,7 +148,7 @@ async fn an_outcome_that_no_read_can_tell_is_unknown_and_recorded_so() {
 
 #[tokio::test]
 async fn a_dropped_connection_before_the_act_is_not_taken_for_done() {
-    let world = World::start_configured("aws", "attempts_max = 1").await;
+    let world = World::start().await;
     world.aws.inject(Fault::on("s3", "DeleteBucketPolicy").drop_connection());
     let result = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await;
     refused(result, Code::Unknown, "OUTCOME_UNKNOWN");

@@ -28,7 +28,9 @@ async fn a_lost_reply_ends_as_the_truth() {
     let world = World::start().await;
     world.aws.inject(Fault::on("iam", "CreateLoginProfile").lose_reply().times(1));
     let done = world.as_caller(OPERATOR).await.allow_recovery(ANALYTICS).await.unwrap();
-    assert!(done.changed, "it was this act that created the profile, whatever the retry was told");
+    assert!(done.changed, "it was this act that created the profile");
+    let sent = world.acts_on_aws().iter().filter(|name| *name == "iam:CreateLoginProfile").count();
+    assert_eq!(sent, 1, "a change is sent once");
     assert_eq!(done.verification(), Verification::Verified);
 }
 
