@@ -198,8 +198,10 @@ impl App {
         };
         let served = edge::serve(self.listener, self.routes, self.edge, stop).await;
         warm_up.abort();
-        // Over at once after an orderly stop; a server that ended by itself has acts in flight.
-        let _ = timeout(grace, self.gate.drain()).await;
+        // An orderly stop has waited already; a server that ended by itself has acts in flight.
+        if served.is_err() {
+            let _ = timeout(grace, self.gate.drain()).await;
+        }
         // Last of all: it records the stop, and what comes after it could not be recorded.
         let closed = timeout(CLOSE_LIMIT, self.journal.close()).await;
         served?;

@@ -103,37 +103,39 @@ impl Gate {
     /// # Errors
     /// Why nothing was done, or why it is not known whether it was.
     pub async fn run<O: Operation>(self: &Arc<Self>, asked: Asked<O>) -> Result<Done<O::Output>, Error> {
-        // Not recorded: a flood must not fill the journal.
-        // Before the slot, so that a stop that finds no task finds no slot to be taken either.
-        let token = self.tasks.token();
-        let slot = self.slots.take()?;
         let gate = Arc::clone(self);
-        let decision = async move {
-            let _held = (slot, token);
-            gate.decide(asked).await
-        };
-        let task = self.tasks.spawn(decision.in_current_span());
-        // The caller may go away here; the task does not.
-        task.await.unwrap_or_else(|_| Err(Error::internal("the decision ended in a panic outside of the act")))
+        self.detached(async move { gate.decide(asked).await }).await?
     }
 
     /// Refuses a call that is not served yet, which is recorded like any other refusal.
     pub async fn refuse(self: &Arc<Self>, caller: Result<Caller, AuthnFailure>, claims: Claims, error: Error) -> Error {
-        let slot = match self.slots.take() {
-            Ok(slot) => slot,
-            Err(overloaded) => return overloaded,
-        };
         let gate = Arc::clone(self);
         let refusal = async move {
-            let _slot = slot;
             let refused = match caller {
                 Ok(caller) => Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() },
                 Err(failure) => unauthenticated(&failure),
             };
             gate.record_refusal(OperationId::generate(), claims, refused).await
         };
-        let task = self.tasks.spawn(refusal.in_current_span());
-        task.await.unwrap_or_else(|_| Error::internal("recording a refusal ended in a panic"))
+        self.detached(refusal).await.unwrap_or_else(|not_run| not_run)
+    }
+
+    /// Runs a decision in a task of its own, which holds its slot to the end. The caller may go away; the task does not.
+    async fn detached<T: Send + 'static>(
+        &self,
+        decision: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Error> {
+        // Until the task is counted itself: a stop that finds nobody at work finds no slot that is about to be used either.
+        let counted = self.tasks.token();
+        // Who finds no slot is not recorded: a flood must not fill the journal.
+        let slot = self.slots.take()?;
+        let decision = async move {
+            let _slot = slot;
+            decision.await
+        };
+        let task = self.tasks.spawn(decision.in_current_span());
+        drop(counted);
+        task.await.map_err(|_| Error::internal("the decision ended in a panic outside of the act"))
     }
 
     /// Waits until every operation in flight has its outcome record. New ones are refused from now on.

@@ -15,6 +15,7 @@ use super::{AwsFailure, Fate, Trail, failure::THROTTLED};
 const ATTEMPTS_MAX: u32 = 4;
 /// Wait before the second attempt; doubled before each further one.
 const BACKOFF: Duration = Duration::from_millis(250);
+
 /// The SDK's part: one attempt.
 pub(super) fn one_attempt() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(1)

@@ -1,6 +1,6 @@
 //! Hands out temporary root credentials, limited by one task policy.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -39,15 +39,6 @@ impl TryFrom<Duration> for SessionDuration {
             return Err(RULE);
         }
         u16::try_from(duration.as_secs()).map(Self).map_err(|_| RULE)
-    }
-}
-
-impl FromStr for SessionDuration {
-    type Err = Rule;
-
-    fn from_str(text: &str) -> Result<Self, Rule> {
-        let seconds = text.parse().map_err(|_| Rule::new("must be a number of seconds"))?;
-        Duration::from_secs(seconds).try_into()
     }
 }
 

@@ -203,6 +203,29 @@ async fn sigterm_lets_what_is_in_flight_finish() {
 }
 
 #[tokio::test]
+async fn what_outlives_the_grace_is_interrupted_at_the_next_start() {
+    let site = Site::new().await;
+    let toml = config_toml(&site.aws.endpoint(), &[]);
+    site.configure(&toml.replace("shutdown_grace = \"20s\"", "shutdown_grace = \"200ms\""));
+    let gateway = site.serve().await;
+    site.aws.inject(Fault::on("s3", "DeleteBucketPolicy").reply_latency(Duration::from_secs(60)));
+    let mut operator = site.client(gateway.address).await;
+    let call = tokio::spawn(async move { operator.unlock_bucket(PAYMENTS, "payments-ledger").await });
+    until(|| site.aws.edit(|aws| aws.bucket("payments-ledger").unwrap().1.policy.is_none())).await;
+    gateway.signal("-TERM");
+    let (status, log) = gateway.ended().await;
+    assert!(status.success(), "{log}");
+    assert!(log.contains("\"in_flight\":1"), "the operator learns how many: {log}");
+    assert!(call.await.unwrap().is_err());
+
+    let gateway = site.serve().await;
+    let records = records(&site.path().join("journal.db")).await;
+    assert_eq!(records.iter().filter(|record| record.event() == "Interrupted").count(), 1);
+    gateway.signal("-TERM");
+    assert!(gateway.ended().await.0.success());
+}
+
+#[tokio::test]
 async fn the_log_holds_no_secret() {
     let site = Site::new().await;
     let toml = config_toml(&site.aws.endpoint(), &[]);

@@ -52,9 +52,17 @@ fn authorization_comes_before_anything_that_only_the_authorized_may_learn() {
 
 #[test]
 fn the_decision_is_detached_from_the_caller() {
+    let gate = one(GATE);
     for function in ["run", "refuse"] {
-        none(&out_of_order(one(GATE), function, &["self.tasks.spawn(", "task.await"]));
+        none(&out_of_order(gate, function, &["self.detached("]));
+        assert!(
+            !body(gate, function).contains("self.slots"),
+            "{function}: the slot belongs to the task, not to the caller"
+        );
     }
+    let steps = ["self.tasks.token()", "self.slots.take()?", "self.tasks.spawn(", "task.await"];
+    none(&out_of_order(gate, "detached", &steps));
+    assert_eq!(gate.code.matches("self.tasks.spawn(").count(), 1, "one place detaches");
 }
 
 #[test]

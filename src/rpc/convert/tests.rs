@@ -33,7 +33,8 @@ fn assume_request() -> pb::AssumeRootRequest {
 }
 
 fn durations() -> SessionDurations {
-    SessionDurations { default: "300".parse().unwrap(), max: "600".parse().unwrap() }
+    let of = |seconds| Duration::from_secs(seconds).try_into().unwrap();
+    SessionDurations { default: of(300), max: of(600) }
 }
 
 /// The fields that a message breaks rules in.
