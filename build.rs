@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "rootgate/v1/root_access.proto",
         "rootgate/v1/approval.proto",
         "rootgate/v1/journal.proto",
+        "rootgate/v1/policy.proto",
     ])?;
     fs::write(out_dir.join("rootgate_descriptor.bin"), compiler.encode_file_descriptor_set())?;
 

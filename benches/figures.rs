@@ -253,8 +253,8 @@ fn address_in(line: &str) -> Option<SocketAddr> {
 
 fn config_toml(endpoint: &str) -> String {
     format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\n\
-         [server.tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\nclient_ca = \"ca.pem\"\n\
+        "[listeners.main]\nlisten = \"127.0.0.1:0\"\nschemes = [\"mtls\"]\n\
+         [listeners.main.tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\nclient_ca = \"ca.pem\"\n\
          [authentication.mtls]\nspiffe_trust_domains = [\"example.org\"]\n\
          [authorization]\npolicies = [\"policy.cedar\"]\n\
          [aws]\nhome_region = \"us-east-1\"\nallowed_regions = [\"us-east-1\"]\nassume_root_per_second_max = 100\n\

@@ -4,30 +4,35 @@
 //! half-open state.
 
 mod check;
+mod files;
 mod health;
-mod policies;
+mod identity;
+mod listeners;
+mod parts;
+mod reload;
 mod routes;
 mod signals;
 
 pub use check::{CheckReport, check};
 
-use std::{collections::BTreeSet, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
-    authn::{Authenticator, MtlsRules},
-    authz::{Engine, PolicyErrors},
-    aws::{Aws, GatewayCredentials, Platform, PlatformError, PlatformSettings},
-    clock::{Clock, SystemClock},
-    config::Config,
-    edge::{self, EdgeCounters, EdgeError, EdgeLimits, EdgeOptions, TlsConfigHandle, TlsError, TlsFiles},
-    gate::{Gate, Slots, TargetRules},
+    authz::PolicyErrors,
+    aws::{Aws, GatewayCredentials, Platform, PlatformError, PlatformSettings, TreeReader, TreeReaderSettings},
+    clock::{Clock, Rate, SystemClock},
+    config::{Config, OrganizationConfig},
+    edge::{self, BindError, EdgeError, Listener, TlsError, WorkloadApiError},
+    gate::{CallerLimits, Gate, GateParts, Slots, TargetRules},
     journal::{AppendError, Event, Journal, OpenError},
-    types::Violation,
+    organization::{self, Keeper},
+    policy::files::PolicyFilesError,
+    types::Current,
 };
 
-use self::{health::Health, policies::PolicyFilesError};
+use self::{health::Health, parts::Parts, reload::Reload};
 
 /// What comes from outside and is replaced in tests.
 pub struct Deps {
@@ -57,9 +62,15 @@ pub enum StartError {
     /// Policies that do not validate.
     #[error(transparent)]
     Policies(#[from] PolicyErrors),
-    /// Names of callers that cannot be believed.
-    #[error("authentication.mtls: {}", lines(.0, "; "))]
-    Authentication(Vec<Violation>),
+    /// Issuers, keys and authorities that cannot be used.
+    #[error("{}", .0.join("\n"))]
+    Identity(Vec<String>),
+    /// The file of the organization.
+    #[error("{0}")]
+    Organization(String),
+    /// No certificate from the SPIFFE Workload API.
+    #[error(transparent)]
+    WorkloadApi(#[from] WorkloadApiError),
     /// Several of the above at once.
     #[error("{}", lines(.0, "\n"))]
     Several(Vec<StartError>),
@@ -77,14 +88,9 @@ pub enum StartError {
         "the stop could not be recorded in time: the journal's disk hangs (what is open is INTERRUPTED at the next start)"
     )]
     StopUnrecorded,
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source} (choose another server.listen, or stop what listens there)")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: std::io::Error,
-    },
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
     /// The server ended by itself.
     #[error(transparent)]
     Edge(#[from] EdgeError),
@@ -106,12 +112,13 @@ fn lines(items: &[impl ToString], separator: &str) -> String {
 
 /// A gateway that listens, and serves as soon as it is run.
 pub struct App {
-    listener: TcpListener,
-    edge: EdgeOptions,
+    listeners: Vec<listeners::Bound>,
     routes: tonic::service::Routes,
     gate: Arc<Gate>,
     journal: Journal,
     health: Health,
+    /// What keeps things fresh while the gateway runs.
+    background: Vec<JoinHandle<()>>,
     shutdown_grace: Duration,
 }
 
@@ -125,16 +132,17 @@ pub async fn serve(config: Config, deps: Deps) -> Result<(), StartError> {
 }
 
 impl App {
-    /// Makes every part. After this the address is listened on, and the start is in the journal.
+    /// Makes every part. After this the addresses are listened on, and the start is in the journal.
     ///
     /// # Errors
     /// What keeps it from starting.
     pub async fn build(config: Config, deps: Deps) -> Result<Self, StartError> {
-        let Parts { engine, policy_sha256, tls, mtls_rules } = Parts::load(&config, &*deps.clock)?;
-        for group in engine.groups_without_members() {
+        let Parts { engine, identities, organization, prepared } = Parts::load(&config, &*deps.clock)?;
+        for group in parts::groups_without_members(&engine, &config) {
             tracing::warn!(group, "policies name a group that the configuration does not: nobody is in it");
         }
         let platform = Platform::new(platform_settings(&config), deps.credentials).await?;
+        let reader = tree_reader(&config, &platform);
         let aws = Aws::new(platform, config.aws.account_cache_ttl);
         let opened = Journal::open(&config.journal.path, Arc::clone(&deps.clock)).await?;
         let journal = opened.journal;
@@ -148,29 +156,43 @@ impl App {
                 "an act was interrupted when the gateway last ended: look what it did"
             );
         }
-        let address = config.server.listen;
-        let listener = TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, source })?;
-        journal.append(started(&config, policy_sha256)).await?;
+        let mut bound = Vec::new();
+        for (prepared, listener) in prepared.into_iter().zip(&config.listeners) {
+            bound.push(prepared.bind(listener, &identities, &deps.clock).await?);
+        }
+        journal.append(started(&config, engine.sha256())).await?;
 
-        let slots = Slots::new(config.server.limits.operations_in_flight_max);
-        let gate = Arc::new(Gate::new(engine, journal.clone(), aws, target_rules(&config), slots));
+        let (policies, organization) = (Arc::new(Current::new(engine)), Arc::new(organization));
+        let gate = Arc::new(Gate::new(GateParts {
+            policies: Arc::clone(&policies),
+            organization: Arc::clone(&organization),
+            clock: Arc::clone(&deps.clock),
+            journal: journal.clone(),
+            aws,
+            rules: target_rules(&config),
+            slots: Slots::new(config.server.limits.operations_in_flight_max),
+            caller_limits: caller_limits(&config),
+            kind_rates: kind_rates(&config),
+        }));
         let (health, health_service) = Health::new(&journal).await;
-        let routes = routes::build(&config, &gate, health_service);
-        let edge = EdgeOptions {
-            tls,
-            limits: edge_limits(&config),
-            authenticator: Arc::new(Authenticator::new(mtls_rules, deps.clock)),
-            counters: Arc::new(EdgeCounters::default()),
-        };
-        Ok(Self { listener, edge, routes, gate, journal, health, shutdown_grace: config.server.shutdown_grace })
+        let routes = routes::build(&config, &gate, Arc::clone(&deps.clock), health_service);
+        let shutdown_grace = config.server.shutdown_grace;
+        let background = background(config, &deps.clock, &journal, policies, organization, reader, &identities, &bound);
+        Ok(Self { listeners: bound, routes, gate, journal, health, background, shutdown_grace })
     }
 
-    /// The address that is listened on; the port is known here even if the configuration says 0.
-    ///
-    /// # Errors
-    /// The operating system does not say.
-    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Each listener's name and address; the port is known here even if the configuration says 0.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(String, String)> {
+        let address = |bound: &listeners::Bound| bound.listener.local_addr().to_string();
+        self.listeners.iter().map(|bound| (bound.listener.name().to_owned(), address(bound))).collect()
+    }
+
+    /// The address of the listener of this name, if it listens over TCP.
+    #[must_use]
+    pub fn tcp_address(&self, listener: &str) -> Option<SocketAddr> {
+        let bound = self.listeners.iter().find(|bound| bound.listener.name() == listener)?;
+        bound.listener.local_addr().tcp()
     }
 
     /// Serves until `stop` completes, then lets everything in flight finish and be recorded.
@@ -178,10 +200,12 @@ impl App {
     /// # Errors
     /// The server ended by itself, or the stop could not be recorded.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-        let address = self.local_addr().map(|address| address.to_string()).unwrap_or_default();
+        for (listener, address) in self.addresses() {
+            tracing::info!(listener, address, "listening");
+        }
         let following = self.health.follow(self.journal.health());
         let warm_up = warm_up(Arc::clone(&self.gate));
-        tracing::info!(address, version = env!("CARGO_PKG_VERSION"), "serving");
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
         let health = self.health.clone();
         let (gate, grace) = (Arc::clone(&self.gate), self.shutdown_grace);
         // The connections stand until the acts are recorded, so that their callers get the answers; who asks for more is
@@ -196,8 +220,12 @@ impl App {
                 tracing::error!(in_flight, "operations outlived the grace: they will be INTERRUPTED in the journal");
             }
         };
-        let served = edge::serve(self.listener, self.routes, self.edge, stop).await;
+        // Whoever keeps their certificates fresh stays until they have ended.
+        let (listeners, _fresh): (Vec<Listener>, Vec<_>) =
+            self.listeners.into_iter().map(listeners::Bound::split).unzip();
+        let served = edge::serve(listeners, self.routes, stop).await;
         warm_up.abort();
+        self.background.iter().for_each(JoinHandle::abort);
         // An orderly stop has waited already; a server that ended by itself has acts in flight.
         if served.is_err() {
             let _ = timeout(grace, self.gate.drain()).await;
@@ -208,10 +236,6 @@ impl App {
         Ok(closed.map_err(|_elapsed| StartError::StopUnrecorded)??)
     }
 }
-
-/// How long connections may take to end once every act is recorded: their answers are on the way, and streams such as
-/// `Health/Watch` never end by themselves.
-const CONNECTIONS_GRACE: Duration = Duration::from_secs(2);
 
 /// How long the last record may take. A disk that hangs must not keep the process from ending.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -233,48 +257,55 @@ fn warm_up(gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// What is made from files other than the configuration.
-struct Parts {
-    engine: Engine,
-    policy_sha256: String,
-    tls: Arc<TlsConfigHandle>,
-    mtls_rules: MtlsRules,
-}
-
-impl Parts {
-    /// Loads them all, and reports what is wrong with any of them.
-    fn load(config: &Config, clock: &dyn Clock) -> Result<Self, StartError> {
-        let tls = edge::load(&tls_files(config), clock.now()).map_err(StartError::from);
-        let sources = policies::read(&config.authorization.policies).map_err(StartError::from);
-        let policies = sources.and_then(|sources| {
-            let groups = config.authorization.groups.clone();
-            Ok((Engine::load(&sources, groups)?, policies::sha256(&sources)))
-        });
-        match (tls, policies, mtls_rules(config)) {
-            (Ok(tls), Ok((engine, policy_sha256)), Ok(mtls_rules)) => {
-                Ok(Self { engine, policy_sha256, tls: Arc::new(TlsConfigHandle::new(tls)), mtls_rules })
-            }
-            (tls, policies, mtls_rules) => {
-                Err(StartError::all([tls.err(), policies.err(), mtls_rules.err()].into_iter().flatten().collect()))
-            }
-        }
+/// Starts what keeps things fresh: files, and the organization if it comes from AWS.
+#[allow(clippy::too_many_arguments, reason = "the parts of the composition root, used once")]
+fn background(
+    config: Config,
+    clock: &Arc<dyn Clock>,
+    journal: &Journal,
+    policies: Arc<Current<crate::authz::Engine>>,
+    organization: Arc<Keeper>,
+    reader: Option<TreeReader>,
+    identities: &identity::Identities,
+    bound: &[listeners::Bound],
+) -> Vec<JoinHandle<()>> {
+    let mut tasks = Vec::new();
+    if let (OrganizationConfig::Aws { refresh, .. }, Some(reader)) = (&config.organization, reader) {
+        let (keeper, clock, refresh) = (Arc::clone(&organization), Arc::clone(clock), *refresh);
+        tasks.push(tokio::spawn(async move { organization::keep_fresh(&keeper, &reader, refresh, &*clock).await }));
     }
-}
-
-fn tls_files(config: &Config) -> TlsFiles {
-    let tls = &config.server.tls;
-    TlsFiles {
-        certificate: tls.certificate.clone(),
-        private_key: tls.private_key.clone(),
-        client_ca: tls.client_ca.clone(),
+    let jwt = identities.jwt.clone();
+    if let Some(jwt) = jwt.clone() {
+        tasks.push(tokio::spawn(async move {
+            for failure in jwt.warm_up().await {
+                tracing::warn!(
+                    issuer = failure.issuer,
+                    reason = failure.reason,
+                    "an issuer does not tell its keys yet"
+                );
+            }
+        }));
     }
+    let reload = Reload {
+        config,
+        clock: Arc::clone(clock),
+        journal: journal.clone(),
+        policies,
+        organization,
+        jwt,
+        key_files: identities.key_files.clone(),
+        tls: bound.iter().filter_map(listeners::Bound::reloader).collect(),
+        told: BTreeMap::new(),
+    };
+    tasks.push(tokio::spawn(reload.run()));
+    tasks
 }
 
-fn started(config: &Config, policy_sha256: String) -> Event {
+fn started(config: &Config, policy_sha256: &str) -> Event {
     Event::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         configuration_sha256: Some(config.sha256.clone()),
-        policy_sha256: Some(policy_sha256),
+        policy_sha256: Some(policy_sha256.to_owned()),
     }
 }
 
@@ -299,25 +330,25 @@ fn target_rules(config: &Config) -> TargetRules {
     }
 }
 
-fn mtls_rules(config: &Config) -> Result<MtlsRules, StartError> {
-    let mtls = &config.authentication.mtls;
-    let list = |names: &BTreeSet<String>| names.iter().cloned().collect();
-    MtlsRules::parse(list(&mtls.spiffe_trust_domains), list(&mtls.dns_sans), list(&mtls.uri_sans))
-        .map_err(StartError::Authentication)
+fn tree_reader(config: &Config, platform: &Platform) -> Option<TreeReader> {
+    match config.organization {
+        OrganizationConfig::Aws { tags, .. } => {
+            Some(TreeReader::new(platform, TreeReaderSettings { tags, ..TreeReaderSettings::default() }))
+        }
+        OrganizationConfig::None | OrganizationConfig::File(_) => None,
+    }
 }
 
-fn edge_limits(config: &Config) -> EdgeLimits {
-    let limits = &config.server.limits;
-    EdgeLimits {
-        connections_max: limits.connections_max,
-        handshakes_max: limits.handshakes_max,
-        streams_per_connection_max: limits.streams_per_connection_max,
-        header_bytes_max: limits.header_bytes_max,
-        connection_age_max: limits.connection_age_max,
-        connection_age_grace: limits.connection_age_grace,
-        keepalive_interval: limits.keepalive_interval,
-        keepalive_timeout: limits.keepalive_timeout,
-        handshake_timeout: config.server.tls.handshake_timeout,
-        shutdown_grace: CONNECTIONS_GRACE,
+fn caller_limits(config: &Config) -> CallerLimits {
+    let limits = &config.limits.caller;
+    CallerLimits {
+        rate: Rate::per_minute(limits.operations_per_minute, limits.burst),
+        in_flight_max: limits.in_flight_max,
+        refusals_recorded_per_minute: u64::from(limits.refusals_recorded_per_minute),
     }
+}
+
+fn kind_rates(config: &Config) -> BTreeMap<crate::types::Kind, Rate> {
+    let rate = |limit: &crate::config::RateConfig| Rate::per_minute(limit.per_minute, limit.burst);
+    config.limits.operations.iter().map(|(kind, limit)| (*kind, rate(limit))).collect()
 }

@@ -1,40 +1,57 @@
 //! Authentication: who is asking. Answers with a [`Caller`] or with one failure that always reads the same.
 //!
 //! Control flow, for every request:
-//! 1. Each scheme looks at the facts about the request and says one of three things: an identity was not offered, it was
-//!    proven, or it was offered and is not good.
+//! 1. Each scheme of the listener looks at the facts about the request and says one of three things: an identity was not
+//!    offered, it was proven, or it was offered and is not good.
 //! 2. One failed scheme fails the request. It never falls through to a weaker one.
 //! 3. Two schemes that both prove an identity fail the request as well: a call has one caller.
 //! 4. Nothing offered is a failure too.
 //!
 //! This module only says who it is. Whether they may is asked in `authz`.
 
+mod aws_iam;
 mod caller;
+mod jwt;
 mod layer;
+mod mesh;
 mod mtls;
 mod peer;
-mod spiffe;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use aws_iam::{AwsIam, AwsIamSettings, StsTransport};
 pub use caller::{Caller, Scheme};
+pub use jwt::{
+    CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtIssuers, JwtKeySource, JwtKeysFailure, JwtPreset,
+};
 pub use layer::{Authentication, AuthnLayer, AuthnService};
+pub use mesh::MeshRules;
 pub use mtls::MtlsRules;
-pub use peer::PeerFacts;
-pub use spiffe::SpiffeId;
+pub use peer::{PeerFacts, Remote};
 
 use std::{fmt, sync::Arc};
 
 use http::HeaderMap;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 
-/// Headers in which proxies and clients claim an identity. No scheme reads them yet, so nobody may: they are taken off
-/// every request before anything else can see them, because whoever reaches the listener can write them.
-pub const IDENTITY_HEADERS: [&str; 4] =
-    ["authorization", "proxy-authorization", "x-forwarded-client-cert", "l5d-client-id"];
+/// Headers in which proxies and clients claim an identity. The schemes of a listener read theirs; then all are taken off
+/// the request, so that nothing behind authentication can believe what anybody may have written.
+pub const IDENTITY_HEADERS: [&str; 5] =
+    ["authorization", "proxy-authorization", "x-forwarded-client-cert", "l5d-client-id", "x-rootgate-aws-iam"];
+
+/// What a scheme judges by.
+#[derive(Clone, Copy)]
+struct Evidence<'r> {
+    /// The other end of the connection, if the transport told.
+    peer: Option<&'r PeerFacts>,
+    /// Headers of the request.
+    headers: &'r HeaderMap,
+    /// The time of the judgement.
+    now: Timestamp,
+}
 
 /// What one scheme says about one request.
 #[derive(Clone, Debug)]
@@ -80,17 +97,41 @@ impl fmt::Display for AuthnFailure {
 
 impl std::error::Error for AuthnFailure {}
 
-/// Runs the schemes in order. The only maker of callers.
+/// The schemes that a listener believes. What is none is off, and its headers are not looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Schemes {
+    /// Client certificates.
+    pub mtls: Option<MtlsRules>,
+    /// JSON Web Tokens.
+    pub jwt: Option<Arc<JwtIssuers>>,
+    /// The header of a mesh's proxy.
+    pub mesh: Option<MeshRules>,
+    /// Presigned `sts:GetCallerIdentity`.
+    pub aws_iam: Option<Arc<AwsIam>>,
+}
+
+impl Schemes {
+    /// The headers that these schemes read.
+    fn headers(&self) -> Vec<&'static str> {
+        let Self { mtls: _, jwt, mesh, aws_iam } = self;
+        let jwt = jwt.is_some().then_some("authorization");
+        let aws_iam = aws_iam.is_some().then_some(aws_iam::AWS_IAM_HEADER);
+        [jwt, mesh.as_ref().map(MeshRules::header), aws_iam].into_iter().flatten().collect()
+    }
+}
+
+/// Runs the schemes of one listener in order. The only maker of callers.
 pub struct Authenticator {
-    mtls: MtlsRules,
+    listener: Arc<str>,
+    schemes: Schemes,
     clock: Arc<dyn Clock>,
 }
 
 impl Authenticator {
-    /// An authenticator that believes client certificates according to `mtls`.
+    /// An authenticator for the listener of this name.
     #[must_use]
-    pub fn new(mtls: MtlsRules, clock: Arc<dyn Clock>) -> Self {
-        Self { mtls, clock }
+    pub fn new(listener: &str, schemes: Schemes, clock: Arc<dyn Clock>) -> Self {
+        Self { listener: listener.into(), schemes, clock }
     }
 
     /// Says who the caller is, from the facts about the connection and the headers of the request.
@@ -98,9 +139,30 @@ impl Authenticator {
     /// # Errors
     ///
     /// Nothing was offered, what was offered is not good, or two schemes proved an identity.
-    pub fn authenticate(&self, peer: Option<&PeerFacts>, headers: &HeaderMap) -> Result<Caller, AuthnFailure> {
-        let proofs = [(Scheme::Mtls, mtls::prove(&self.mtls, peer, self.clock.now()))];
-        combine(proofs).map_err(|failure| name_ignored(failure, headers))
+    pub async fn authenticate(&self, peer: Option<&PeerFacts>, headers: &HeaderMap) -> Result<Caller, AuthnFailure> {
+        let evidence = Evidence { peer, headers, now: self.clock.now() };
+        let mut proofs = Vec::with_capacity(Scheme::ALL.len());
+        for scheme in Scheme::ALL {
+            proofs.push((scheme, self.prove(scheme, &evidence).await));
+        }
+        let combined = combine(proofs).map(|caller| caller.on(&self.listener));
+        combined.map_err(|failure| name_ignored(failure, headers, &self.schemes))
+    }
+
+    async fn prove(&self, scheme: Scheme, evidence: &Evidence<'_>) -> Proof {
+        let Schemes { mtls, jwt, mesh, aws_iam } = &self.schemes;
+        match scheme {
+            Scheme::Mtls => mtls.as_ref().map_or(Proof::NotOffered, |rules| mtls::prove(rules, evidence)),
+            Scheme::Mesh => mesh.as_ref().map_or(Proof::NotOffered, |rules| mesh::prove(rules, evidence)),
+            Scheme::Jwt => match jwt {
+                Some(issuers) => issuers.prove(evidence).await,
+                None => Proof::NotOffered,
+            },
+            Scheme::AwsIam => match aws_iam {
+                Some(aws_iam) => aws_iam.prove(evidence).await,
+                None => Proof::NotOffered,
+            },
+        }
     }
 }
 
@@ -128,8 +190,10 @@ fn combine(proofs: impl IntoIterator<Item = (Scheme, Proof)>) -> Result<Caller, 
 }
 
 /// Tells the operator of a refused caller which of its headers nobody looked at; the names only.
-fn name_ignored(failure: AuthnFailure, headers: &HeaderMap) -> AuthnFailure {
-    let ignored: Vec<&str> = IDENTITY_HEADERS.into_iter().filter(|name| headers.contains_key(*name)).collect();
+fn name_ignored(failure: AuthnFailure, headers: &HeaderMap, schemes: &Schemes) -> AuthnFailure {
+    let read = schemes.headers();
+    let ignored = |name: &&str| headers.contains_key(*name) && !read.contains(name);
+    let ignored: Vec<&str> = IDENTITY_HEADERS.into_iter().filter(ignored).collect();
     if ignored.is_empty() {
         return failure;
     }
@@ -138,6 +202,9 @@ fn name_ignored(failure: AuthnFailure, headers: &HeaderMap) -> AuthnFailure {
 
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticator").field("mtls", &self.mtls).finish_non_exhaustive()
+        f.debug_struct("Authenticator")
+            .field("listener", &self.listener)
+            .field("schemes", &self.schemes)
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! - principal: the [`Caller`](crate::authn::Caller), inside the groups that the configuration puts it in
 //! - action: the operation's [`Kind`]
-//! - resource: the account, or a bucket or queue inside it
-//! - context: reason, ticket, scheme and the act's arguments
+//! - resource: the account, inside its organizational units and the organization, or a bucket or queue inside it
+//! - context: reason, ticket, scheme, listener, time and the act's arguments
 //!
 //! No policy, no permission. Cedar skips a policy that fails to evaluate, which would make a broken `forbid` vanish; here
 //! any evaluation error is a denial and an alarm. A [`Permit`] is the proof that an act was allowed, and can be made
@@ -11,12 +11,24 @@
 
 mod engine;
 mod entities;
+mod explanation;
+mod near;
+mod needs;
 mod permit;
+mod policies;
+mod question;
+mod scope;
 mod source;
+mod tree;
 
 pub use engine::{Denial, Engine};
+pub use entities::Groups;
+pub use explanation::{AccountFacts, Deciding, Effect, Explanation, NearMiss, PlacementFacts, Unmet};
+pub use needs::TreeNeeds;
 pub use permit::Permit;
+pub use question::{Circumstances, Principal, Question};
 pub use source::{PolicyError, PolicyErrors, Sources};
+pub use tree::{Member, Placement, Tree, TreeErrors, Unit};
 
 use std::collections::BTreeSet;
 
@@ -30,9 +42,6 @@ pub trait Ask {
     /// What it acts on.
     fn target(&self) -> Target;
 
-    /// The AWS task policy that its root session is limited by.
-    fn task_policy(&self) -> TaskPolicy;
-
     /// The region that it acts in, as far as the request says.
     fn region(&self) -> Option<&Region>;
 
@@ -41,6 +50,12 @@ pub trait Ask {
 
     /// Its arguments, under the names that the schema gives them.
     fn arguments(&self) -> Vec<(&'static str, Argument)>;
+}
+
+/// An operation that needs a root session. What is none can open none: `aws` takes permits of these only.
+pub trait RootTask: Ask {
+    /// The AWS task policy that its root session is limited by.
+    fn task_policy(&self) -> TaskPolicy;
 }
 
 /// Why an act is asked for, in the caller's words.

@@ -7,6 +7,7 @@ mod change;
 mod directory;
 mod failure;
 mod iam;
+mod organization;
 mod pace;
 mod platform;
 mod s3;
@@ -19,6 +20,7 @@ pub use failure::{AwsFailure, Fate};
 pub use iam::{
     AccessKeyFacts, CredentialItem, KeyUse, MfaDeviceFacts, RootCredentials, RootSummary, SigningCertificateFacts,
 };
+pub use organization::{TreeReadError, TreeReader, TreeReaderSettings};
 pub use platform::{GatewayCredentials, Platform, PlatformError, PlatformSettings};
 pub use s3::{BucketPolicies, BucketRegion};
 pub use session::{IssuedCredentials, ROOT_SESSION_SECONDS, RootSession};
@@ -28,7 +30,7 @@ pub use trail::{AwsCall, Backups, Trail};
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    authz::{Ask, Permit},
+    authz::{Permit, RootTask},
     error::Error,
     types::Region,
 };
@@ -67,7 +69,7 @@ impl Aws {
     ///
     /// # Errors
     /// AWS's refusal. No session was opened then, or its credentials were lost with the answer.
-    pub async fn assume_root<O: Ask>(&self, permit: &Permit<O>, trail: &Trail) -> Result<RootSession, AwsFailure> {
+    pub async fn assume_root<O: RootTask>(&self, permit: &Permit<O>, trail: &Trail) -> Result<RootSession, AwsFailure> {
         let ask = ask(permit, session::ROOT_SESSION_SECONDS);
         let credentials = self.sts.assume_root(ask, trail).await?;
         Ok(RootSession::new(Arc::clone(&self.platform), ask.account, credentials, trail.clone()))
@@ -77,7 +79,7 @@ impl Aws {
     ///
     /// # Errors
     /// AWS's refusal.
-    pub async fn issue<O: Ask>(
+    pub async fn issue<O: RootTask>(
         &self,
         permit: &Permit<O>,
         duration_seconds: u16,
@@ -88,7 +90,7 @@ impl Aws {
 }
 
 /// A session for exactly what was permitted.
-fn ask<O: Ask>(permit: &Permit<O>, duration_seconds: u16) -> session::Ask {
+fn ask<O: RootTask>(permit: &Permit<O>, duration_seconds: u16) -> session::Ask {
     let operation = permit.operation();
     session::Ask { account: operation.target().account(), task_policy: operation.task_policy(), duration_seconds }
 }

@@ -1,4 +1,8 @@
-//! The one place that reads the time.
+//! The one place that reads the time, and what is computed of it.
+
+mod rate;
+
+pub use rate::{Rate, Used};
 
 use std::{
     fmt,

@@ -10,35 +10,52 @@ mod aws;
 mod environment;
 mod error;
 mod journal;
+mod limits;
+mod listeners;
 mod log;
+mod organization;
 mod server;
 mod suggest;
 mod table;
+mod url;
 mod value;
 
-pub use authentication::{AuthenticationConfig, MtlsConfig};
+pub use authentication::{
+    AuthenticationConfig, AwsIamConfig, CertificateBound, JwtAlgorithm, JwtConfig, JwtGroups, JwtIssuerConfig,
+    JwtPreset, KeySource, MeshConfig, MtlsConfig,
+};
 pub use authorization::AuthorizationConfig;
 pub use aws::{AwsConfig, DevelopmentConfig, ENDPOINT_OVERRIDE_SENTENCE};
 pub use environment::{EndpointOverride, Environment, refuse_endpoint_overrides};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use journal::JournalConfig;
+pub use limits::{CallerLimitsConfig, LimitsConfig, RateConfig};
+pub use listeners::{ClientCertificate, ListenAddress, ListenerConfig, SchemeName, TlsConfig, TlsMaterial, UnixConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
-pub use server::{LimitsConfig, ServerConfig, TlsConfig};
+pub use organization::OrganizationConfig;
+pub use server::{ServerConfig, ServerLimitsConfig};
 
-use std::{fmt::Write as _, fs::File, io::Read as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, fs::File, io::Read as _, path::Path};
 
+use authentication::Surroundings;
 use error::{Errors, Fault, Reported};
 use table::Table;
 
 /// The whole configuration. It holds paths of secrets and no secret, so its `Debug` may be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The listener.
+    /// What holds for every listener.
     pub server: ServerConfig,
-    /// By what a caller is recognised.
+    /// The listeners, by name. Not empty.
+    pub listeners: Vec<ListenerConfig>,
+    /// By what callers are recognised.
     pub authentication: AuthenticationConfig,
     /// Policies and groups.
     pub authorization: AuthorizationConfig,
+    /// In which organizational unit an account is.
+    pub organization: OrganizationConfig,
+    /// How much callers may ask for.
+    pub limits: LimitsConfig,
     /// AWS.
     pub aws: AwsConfig,
     /// The journal.
@@ -89,17 +106,27 @@ impl Config {
     }
 
     fn read(table: &Table<'_>, sha256: String) -> Result<Self, Reported> {
-        let server = table.required_section(
-            "server",
-            "it says where to listen",
-            "add [server] with listen, and [server.tls] with certificate, private_key and client_ca",
-            ServerConfig::read,
+        let server = table.section("server", ServerConfig::read);
+        let listeners =
+            table.required_section("listeners", "they say where to listen", listeners::LISTENER_FIX, |listeners| {
+                listeners::read(listeners, schemes_written(table).as_ref())
+            });
+        let aws = table.required_section(
+            "aws",
+            "it says where the gateway may act",
+            "add [aws] with home_region and allowed_regions",
+            AwsConfig::read,
         );
+        let around = Surroundings {
+            listeners: listeners.as_deref().ok(),
+            aws: aws.as_ref().ok(),
+            development: table.has_in("aws", "development"),
+        };
         let authentication = table.required_section(
             "authentication",
             "somebody must be able to call",
             r#"add [authentication.mtls] with `spiffe_trust_domains = ["example.org"]`, dns_sans or uri_sans"#,
-            AuthenticationConfig::read,
+            |table| AuthenticationConfig::read(table, &around),
         );
         let authorization = table.required_section(
             "authorization",
@@ -107,29 +134,34 @@ impl Config {
             r#"add [authorization] with `policies = ["policies/"]`"#,
             |table| AuthorizationConfig::read(table, authentication.as_ref().ok()),
         );
-        let aws = table.required_section(
-            "aws",
-            "it says where the gateway may act",
-            "add [aws] with home_region and allowed_regions",
-            AwsConfig::read,
-        );
         let journal = table.required_section(
             "journal",
             "no act goes unrecorded",
             r#"add [journal] with `path = "journal.db"`"#,
             JournalConfig::read,
         );
+        let organization = table.section("organization", OrganizationConfig::read);
+        let limits = table.section("limits", |limits| LimitsConfig::read(limits, server.as_ref().ok()));
         let log = table.section("log", LogConfig::read);
         Ok(Self {
             server: server?,
+            listeners: listeners?,
             authentication: authentication?,
             authorization: authorization?,
+            organization: organization?,
+            limits: limits?,
             aws: aws?,
             journal: journal?,
             log: log?,
             sha256,
         })
     }
+}
+
+/// The schemes that `[authentication]` has, good or bad; none without the section.
+fn schemes_written(table: &Table<'_>) -> Option<BTreeSet<SchemeName>> {
+    let written = SchemeName::ALL.into_iter().filter(|scheme| table.has_in("authentication", scheme.name()));
+    table.has("authentication").then(|| written.collect())
 }
 
 /// The document, if its syntax is right; all that is wrong with the syntax else, and nothing of what follows from it.

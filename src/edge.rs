@@ -1,28 +1,46 @@
-//! The edge: mutual TLS, connections and their bounds, and the layers around every request.
+//! The edge: listeners, TLS, connections and their bounds, and the layers around every request.
 
 mod accept;
+mod activity;
 mod connection;
+mod counters;
+mod handshake;
+mod lifetime;
 mod limits;
+mod listener;
+mod places;
+mod quota;
+mod receipt;
 mod stack;
 mod tls;
+mod workload_api;
 
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use crate::authn::PeerFacts;
-pub use connection::Connection;
-pub use limits::{EdgeCounters, EdgeLimits};
-pub use tls::{TlsConfigHandle, TlsError, TlsFault, TlsFiles, TlsProblem, TlsRole, load};
+pub use crate::authn::{PeerFacts, Remote};
+pub use counters::{EdgeCount, EdgeCounters, EdgeSnapshot};
+pub use limits::EdgeLimits;
+pub use listener::{Address, BindError, ClientCertificate, Listener, ListenerOptions, LocalAddress, Transport};
+pub use tls::{ClientCa, Reloaded, TlsError, TlsFault, TlsFiles, TlsProblem, TlsReloader, TlsRole, load};
+pub use workload_api::{Unusable, WorkloadApi, WorkloadApiError, WorkloadApiOptions};
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, time::timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use tonic::{service::Routes, transport::Server};
 
-use crate::authn::Authenticator;
+use self::accept::Acceptor;
 
 /// Streams that a client has reset and that were not accepted yet, before its connection is ended: the rapid reset
 /// attack (CVE-2023-44487). hyper's own default, made explicit.
@@ -33,74 +51,107 @@ const ERROR_RESETS_MAX: usize = 128;
 const FRAME_BYTES_MAX: u32 = 16 * 1024;
 /// What a client may send in one stream before it is read, in bytes: HTTP/2's own default.
 const STREAM_WINDOW_BYTES: u32 = 64 * 1024 - 1;
-/// The same for all streams of a connection, in bytes. This is the memory that an idle-reading handler can cost.
-const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// The same for all streams of a connection, in bytes. This is the memory that a client can fill before anybody reads:
+/// two whole messages.
+const CONNECTION_WINDOW_BYTES: u32 = 128 * 1024;
+/// Established connections that wait to be served; they are at once.
+const HANDOVER_MAX: usize = 16;
 /// How long connections that were cut may take to notice; they are woken, so this is only a bound.
 const CUT_WAIT: Duration = Duration::from_secs(5);
-
-/// What a listener is made of.
-#[derive(Clone, Debug)]
-pub struct EdgeOptions {
-    /// The TLS configuration, read at each handshake.
-    pub tls: Arc<TlsConfigHandle>,
-    /// The bounds.
-    pub limits: EdgeLimits,
-    /// Who says who is asking.
-    pub authenticator: Arc<Authenticator>,
-    /// Where the edge counts.
-    pub counters: Arc<EdgeCounters>,
-}
+/// How often the log sums up what was turned away.
+const SUMMARY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The server ended by itself.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// tonic gave up.
-    #[error("the gRPC server failed")]
-    Transport(#[from] tonic::transport::Error),
+    /// There is nothing to serve on.
+    #[error("there is no listener")]
+    NoListener,
     /// The task that accepts connections is gone without having been told to stop.
-    #[error("the listener ended without being told to")]
+    #[error("a listener ended without being told to")]
     ListenerEnded,
 }
 
-/// Serves `routes` on `listener` until `shutdown` completes.
+/// Serves `routes` on all `listeners` until `shutdown` completes.
 ///
-/// Stopping has three steps: the socket is closed and each connection is told to go away; requests that run may finish
-/// within `shutdown_grace`; what is left then is cut. Dropping this future cuts at once.
+/// Stopping has three steps, for all listeners together: the sockets are closed and each connection is told to go away;
+/// requests that run may finish within the longest `shutdown_grace`; what is left then is cut. Dropping this future cuts
+/// at once.
 ///
 /// # Errors
 ///
-/// The server failed. Nothing that a client does leads here.
+/// A listener ended by itself; then all others have ended too. Nothing that a client does leads here.
 pub async fn serve(
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     routes: Routes,
-    options: EdgeOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), EdgeError> {
-    let EdgeOptions { tls, limits, authenticator, counters } = options;
-    let stop = CancellationToken::new();
-    let cut = CancellationToken::new();
+    let grace = listeners.iter().map(|listener| listener.limits.shutdown_grace).max().ok_or(EdgeError::NoListener)?;
+    let (stop, cut, connections) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
     let _cut_on_drop = cut.clone().drop_guard();
-    let connections = accept::connections(listener, accept::Accept { tls, limits, counters, cut: cut.clone() });
-    let service = stack::stack(routes.prepare(), authenticator);
-    let mut serving =
-        pin!(server(&limits).serve_with_incoming_shutdown(service, connections, stop.clone().cancelled_owned()));
+    let routes = routes.prepare();
+    let mut serving = JoinSet::new();
+    for listener in listeners {
+        let _ = serving.spawn(listen(listener, routes.clone(), stop.clone(), cut.clone(), connections.clone()));
+    }
     tokio::select! {
-        ended = &mut serving => {
-            ended?;
-            return Err(EdgeError::ListenerEnded);
-        }
+        _ended = serving.join_next() => return Err(EdgeError::ListenerEnded),
         () = shutdown => stop.cancel(),
     }
-    if let Ok(drained) = timeout(limits.shutdown_grace, &mut serving).await {
-        return Ok(drained?);
+    // Each closes its socket.
+    while serving.join_next().await.is_some() {}
+    connections.close();
+    if timeout(grace, connections.wait()).await.is_ok() {
+        return Ok(());
     }
-    tracing::warn!(grace = ?limits.shutdown_grace, "connections outlived the grace and are cut");
+    tracing::warn!(?grace, "connections outlived the grace and are cut");
     cut.cancel();
-    if let Ok(ended) = timeout(CUT_WAIT, serving).await {
-        return Ok(ended?);
+    if timeout(CUT_WAIT, connections.wait()).await.is_err() {
+        tracing::error!("connections did not end although they were cut");
     }
-    tracing::error!("connections did not end although they were cut");
     Ok(())
+}
+
+/// Serves one listener until it is told to stop; then its connections are the tracker's.
+async fn listen(
+    listener: Listener,
+    routes: Routes,
+    stop: CancellationToken,
+    cut: CancellationToken,
+    connections: TaskTracker,
+) {
+    let service = stack::stack(routes, Arc::clone(&listener.authenticator), Arc::clone(&listener.counters));
+    let server = server(&listener.limits);
+    let summaries = summaries(Arc::clone(&listener.name), Arc::clone(&listener.counters));
+    let _summaries = AbortOnDropHandle::new(tokio::spawn(summaries));
+    let (sender, mut established) = mpsc::channel(HANDOVER_MAX);
+    let accepting = Acceptor::new(&listener, sender, stop.clone(), cut).run(&listener.socket);
+    let serving = async {
+        while let Some((connection, lifetime)) = established.recv().await {
+            connections.spawn(lifetime::live(server.clone(), service.clone(), connection, lifetime));
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        never = accepting => match never {},
+        () = serving => {}
+    }
+}
+
+/// Sums up once a minute what was turned away, if anything was.
+async fn summaries(listener: Arc<str>, counters: Arc<EdgeCounters>) -> Infallible {
+    let mut ticks = interval(SUMMARY_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut earlier = counters.snapshot();
+    loop {
+        ticks.tick().await;
+        let now = counters.snapshot();
+        let trouble = now.trouble_since(&earlier);
+        if !trouble.is_empty() {
+            tracing::info!(listener = &*listener, trouble, "turned away in the last minute");
+        }
+        earlier = now;
+    }
 }
 
 /// tonic sets hardly any bound by itself, so each is set here, also where the default would do.
@@ -118,6 +169,5 @@ fn server(limits: &EdgeLimits) -> Server {
         .http2_adaptive_window(Some(false))
         .http2_keepalive_interval(Some(limits.keepalive_interval))
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))
-        // Without tonic's grace, see `connection::End`. Slots and timeouts belong to the gate.
-        .max_connection_age(limits.connection_age_max)
+    // Ages and ends are `lifetime`'s. Slots and timeouts belong to the gate.
 }

@@ -20,6 +20,8 @@ pub enum ErrorReason {
     NotServed,
     /// Too many operations are in flight.
     Overloaded,
+    /// The caller, or everybody together, asks for more than the configured rate or number at a time.
+    RateLimited,
     /// Another operation works on the same target.
     ResourceBusy,
     /// The journal cannot be written, so nothing may be done.
@@ -88,6 +90,7 @@ impl ErrorReason {
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::NotServed => "NOT_SERVED",
             Self::Overloaded => "OVERLOADED",
+            Self::RateLimited => "RATE_LIMITED",
             Self::ResourceBusy => "RESOURCE_BUSY",
             Self::JournalUnavailable => "JOURNAL_UNAVAILABLE",
             Self::ShuttingDown => "SHUTTING_DOWN",

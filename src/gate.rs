@@ -1,23 +1,27 @@
 //! The one place that decides.
 //!
-//! Slot, caller, operation, policy, target, lock: whatever fails there is a refusal, and recorded. Then intent, act,
+//! Slot, caller, turn, operation, policy, target, lock: whatever fails there is a refusal, and recorded. Then intent, act,
 //! outcome. All of it runs in a detached, tracked task, so that a caller's deadline or disconnect never parts an act
 //! from its outcome record.
 //!
 //! Approvals and idempotency records will stand between policy and lock.
 
 mod backups;
+mod callers;
+mod failures;
 mod flood;
 mod limits;
 mod locks;
+mod rates;
 mod records;
 mod targets;
 
+pub use callers::CallerLimits;
 pub use limits::Slots;
 pub use records::Receipt;
 pub use targets::TargetRules;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::time::timeout;
@@ -26,26 +30,61 @@ use tracing::Instrument;
 
 use crate::{
     authn::{AuthnFailure, Caller},
-    authz::{Ask, Denial, Engine, Permit},
+    authz::{Ask, Circumstances, Engine, Permit},
     aws::{Aws, Trail},
+    clock::{Clock, Rate},
     error::{Error, ErrorReason},
-    journal::{AppendError, CallerRecord, Event, Journal},
-    ops::Operation,
-    types::{Kind, OperationId},
+    journal::{CallerRecord, Event, Journal},
+    ops::{Means, Operation},
+    organization::Keeper,
+    types::{Current, Kind, OperationId},
 };
 
-use self::{backups::JournalBackups, flood::Flood, locks::Locks};
+use self::{
+    backups::JournalBackups,
+    callers::{Callers, Turn},
+    failures::{out_of_time, panicked, permission_denied, unauthenticated, unrecorded},
+    flood::Flood,
+    locks::Locks,
+    rates::KindRates,
+};
 
 /// Decides, acts and records. See the module.
 pub struct Gate {
-    engine: Engine,
+    policies: Arc<Current<Engine>>,
+    organization: Arc<Keeper>,
+    clock: Arc<dyn Clock>,
     journal: Journal,
     aws: Aws,
     rules: TargetRules,
     slots: Slots,
+    callers: Callers,
+    kinds: KindRates,
     locks: Locks,
-    flood: Flood,
+    flood: Arc<Flood>,
     tasks: TaskTracker,
+}
+
+/// What a gate decides by and acts with.
+pub struct GateParts {
+    /// The policies in force.
+    pub policies: Arc<Current<Engine>>,
+    /// Where accounts are.
+    pub organization: Arc<Keeper>,
+    /// Tells policies the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is recorded.
+    pub journal: Journal,
+    /// The hold on AWS.
+    pub aws: Aws,
+    /// Targets that no act may reach.
+    pub rules: TargetRules,
+    /// Room for operations.
+    pub slots: Slots,
+    /// What one caller may use up.
+    pub caller_limits: CallerLimits,
+    /// How often each kind may run; a kind that is not in here is not bounded.
+    pub kind_rates: BTreeMap<Kind, Rate>,
 }
 
 /// A request as it came: who asks, what for, and what the message says of itself in case it has to be refused.
@@ -91,11 +130,13 @@ struct Refused {
 }
 
 impl Gate {
-    /// A gate with its own limits.
+    /// A gate of these parts, in which nothing has happened yet.
     #[must_use]
-    pub fn new(engine: Engine, journal: Journal, aws: Aws, rules: TargetRules, slots: Slots) -> Self {
-        let (locks, flood, tasks) = (Locks::default(), Flood::default(), TaskTracker::new());
-        Self { engine, journal, aws, rules, slots, locks, flood, tasks }
+    pub fn new(parts: GateParts) -> Self {
+        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates } = parts;
+        let (callers, kinds) = (Callers::new(caller_limits), KindRates::new(kind_rates));
+        let (locks, flood, tasks) = (Locks::default(), Arc::<Flood>::default(), TaskTracker::new());
+        Self { policies, organization, clock, journal, aws, rules, slots, callers, kinds, locks, flood, tasks }
     }
 
     /// Decides, and if the answer is yes, acts.
@@ -111,9 +152,9 @@ impl Gate {
     pub async fn refuse(self: &Arc<Self>, caller: Result<Caller, AuthnFailure>, claims: Claims, error: Error) -> Error {
         let gate = Arc::clone(self);
         let refusal = async move {
-            let refused = match caller {
-                Ok(caller) => Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() },
-                Err(failure) => unauthenticated(&failure),
+            let refused = match gate.admit(caller) {
+                Ok((caller, _turn)) => Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() },
+                Err(refused) => refused,
             };
             gate.record_refusal(OperationId::generate(), claims, refused).await
         };
@@ -160,7 +201,15 @@ impl Gate {
     async fn decide<O: Operation>(&self, asked: Asked<O>) -> Result<Done<O::Output>, Error> {
         let id = OperationId::generate();
         let Asked { caller, operation, claims } = asked;
-        let permit = match self.permit(caller, operation).await {
+        let (caller, _turn) = match self.admit(caller) {
+            Ok(admitted) => admitted,
+            Err(refused) => return Err(self.record_refusal(id, claims, refused).await),
+        };
+        // One set of policies and one tree for the whole decision, whatever is reloaded meanwhile.
+        let policies = self.policies.get();
+        let now = self.clock.now();
+        let at = Circumstances { now, tree: self.organization.tree(now) };
+        let permit = match self.permit(caller, operation, &policies, &at).await {
             Ok(permit) => permit,
             Err(refused) => return Err(self.record_refusal(id, claims, refused).await),
         };
@@ -170,25 +219,42 @@ impl Gate {
             Ok(lock) => lock,
             Err(error) => return Err(self.record_refusal(id, claims, refused(&permit, error)).await),
         };
+        let means = Means { aws: &self.aws, policies: &policies, at: &at };
         // Boxed: the future of an act is large, and lives in the task for long.
-        Box::pin(self.act(id, &permit)).await
+        Box::pin(self.act(id, &permit, means)).await
     }
 
-    /// Everything that has to be right before an act: caller, operation, policy, target.
+    /// Somebody, whose turn it is.
+    fn admit(&self, caller: Result<Caller, AuthnFailure>) -> Result<(Caller, Turn), Refused> {
+        let caller = caller.map_err(|failure| unauthenticated(&failure))?;
+        match self.callers.take(&caller) {
+            Ok(turn) => Ok((caller, turn)),
+            Err(error) => Err(Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() }),
+        }
+    }
+
+    /// Everything that has to be right before an act: operation, policy, rate, target.
     async fn permit<O: Operation>(
         &self,
-        caller: Result<Caller, AuthnFailure>,
+        caller: Caller,
         operation: Result<O, Error>,
+        policies: &Engine,
+        at: &Circumstances,
     ) -> Result<Permit<O>, Refused> {
-        let caller = caller.map_err(|failure| unauthenticated(&failure))?;
         let record = records::caller(&caller);
         let malformed = |error| Refused { error, caller: Some(record.clone()), policies: Vec::new() };
         let operation = operation.map_err(malformed)?;
         let account = operation.target().account();
-        let permit = self.engine.authorize(operation, caller).map_err(|denial| {
+        let permit = policies.authorize(operation, caller, at).map_err(|denial| {
             let error = permission_denied(O::KIND, &denial).about(account);
             Refused { error, caller: Some(record), policies: denial.policies }
         })?;
+        if let Err(error) = self.kinds.take(O::KIND) {
+            return Err(refused(&permit, error.about(account)));
+        }
+        if !limits::reaches_account(O::KIND) {
+            return Ok(permit);
+        }
         // Only the permitted may learn whether an account exists, and in what state it is.
         let check = timeout(limits::TARGET_CHECK_LIMIT, targets::check(&self.rules, &self.aws, permit.operation()));
         let checked = check.await.unwrap_or_else(|_elapsed| {
@@ -201,14 +267,19 @@ impl Gate {
     }
 
     /// Intent, act, outcome.
-    async fn act<O: Operation>(&self, id: OperationId, permit: &Permit<O>) -> Result<Done<O::Output>, Error> {
+    async fn act<O: Operation>(
+        &self,
+        id: OperationId,
+        permit: &Permit<O>,
+        means: Means<'_>,
+    ) -> Result<Done<O::Output>, Error> {
         let intent = self.journal.append(Event::Intent(records::intent(id, permit))).await;
         // No durable intent, no act.
         let intent = intent.map_err(|error| unrecorded(&error))?;
         let backups = JournalBackups { journal: self.journal.clone(), operation_id: id, intent_index: intent.index };
         let trail = Trail::with_backups(Arc::new(backups));
         let act = async {
-            let output = O::act(permit, &self.aws, &trail).await?;
+            let output = O::act(permit, means, &trail).await?;
             Ok((O::conclude(&output), output))
         };
         let result = match timeout(limits::time_limit(O::KIND), AssertUnwindSafe(act).catch_unwind()).await {
@@ -244,12 +315,11 @@ impl Gate {
     /// Records a refusal and hands its error back. A refusal that cannot be recorded is not told: nobody may probe
     /// unseen.
     async fn record_refusal(&self, id: OperationId, claims: Claims, refused: Refused) -> Error {
-        let unrecorded_before = match refused.error.reason() {
-            ErrorReason::Unauthenticated => match self.flood.sample() {
-                Some(unrecorded) => unrecorded,
-                None => return refused.error,
-            },
-            _ => 0,
+        let flood = self.flood_of(&refused);
+        let unrecorded_before = match flood.as_deref().map(Flood::sample) {
+            None => 0,
+            Some(Some(unrecorded)) => unrecorded,
+            Some(None) => return refused.error,
         };
         let reason = refused.error.reason().name();
         let caller = refused.caller.as_ref().map(|caller| caller.subject.as_str());
@@ -258,74 +328,26 @@ impl Gate {
         match self.journal.append(Event::Refusal(event)).await {
             Ok(position) => Receipt::new(id, position, &Trail::default()).attach(refused.error),
             Err(error) => {
-                if refused.error.reason() == ErrorReason::Unauthenticated {
-                    self.flood.put_back(unrecorded_before);
+                if let Some(flood) = flood {
+                    flood.put_back(unrecorded_before);
                 }
                 unrecorded(&error)
             }
+        }
+    }
+
+    /// By what a refusal is sampled; none if each one is recorded, whose number the caller's own rate bounds.
+    fn flood_of(&self, refused: &Refused) -> Option<Arc<Flood>> {
+        match (refused.error.reason(), &refused.caller) {
+            (ErrorReason::RateLimited, Some(caller)) => {
+                Some(self.callers.refusals(&caller.subject).unwrap_or_else(|| Arc::clone(&self.flood)))
+            }
+            (ErrorReason::Unauthenticated | ErrorReason::RateLimited, _) => Some(Arc::clone(&self.flood)),
+            _ => None,
         }
     }
 }
 
 fn refused<O: Ask>(permit: &Permit<O>, error: Error) -> Refused {
     Refused { error, caller: Some(records::caller(permit.caller())), policies: permit.policies().to_vec() }
-}
-
-/// The same words whatever failed: an attacker learns nothing from them.
-fn unauthenticated(failure: &AuthnFailure) -> Refused {
-    let error = Error::new(ErrorReason::Unauthenticated, AuthnFailure::PUBLIC).with_private(failure.reason());
-    Refused { error, caller: None, policies: Vec::new() }
-}
-
-fn permission_denied(kind: Kind, denial: &Denial) -> Error {
-    let private = match (denial.errors.as_slice(), denial.policies.as_slice()) {
-        ([], []) => "no policy permits it".to_owned(),
-        ([], policies) => format!("forbidden by {}", policies.join(", ")),
-        (errors, _) => format!("policy could not be evaluated: {}", errors.join("; ")),
-    };
-    let words = format!("policy does not allow this {kind}");
-    Error::new(ErrorReason::PermissionDenied, words).with_private(private)
-}
-
-/// Nothing is done that cannot be recorded.
-fn unrecorded(error: &AppendError) -> Error {
-    match error {
-        // No repetition would help: the record itself is impossible.
-        AppendError::TooLarge { .. } | AppendError::Unencodable(_) => Error::internal(error.to_string()),
-        AppendError::Busy | AppendError::NoOpenIntent(_) | AppendError::Unwritable(_) | AppendError::Closed => {
-            let words = "the journal cannot be written, so nothing is done; the gateway's operators see why in its log";
-            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
-        }
-    }
-}
-
-/// Whether an act that was cut short can have changed anything.
-fn may_have_changed(kind: Kind, trail: &Trail) -> bool {
-    match kind {
-        // The session itself is what is handed out.
-        Kind::AssumeRoot => trail.session_asked(),
-        Kind::UnlockBucketPolicy
-        | Kind::UnlockQueuePolicy
-        | Kind::DeleteRootCredentials
-        | Kind::AllowPasswordRecovery => trail.change_begun(),
-        Kind::AuditRootCredentials => false,
-    }
-}
-
-fn unknown(private: &str) -> Error {
-    let words = "the act was cut short, and it is not known what it changed; look before you try again";
-    Error::new(ErrorReason::OutcomeUnknown, words).with_private(private)
-}
-
-fn panicked(kind: Kind, trail: &Trail) -> Error {
-    let private = "the act ended in a panic";
-    if may_have_changed(kind, trail) { unknown(private) } else { Error::internal(private) }
-}
-
-fn out_of_time(kind: Kind, trail: &Trail) -> Error {
-    let private = "the operation's time was over";
-    if may_have_changed(kind, trail) {
-        return unknown(private);
-    }
-    Error::new(ErrorReason::AwsUnavailable, "AWS did not answer in time; nothing was changed").with_private(private)
 }

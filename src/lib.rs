@@ -20,10 +20,13 @@ pub mod rpc;
 pub mod authz;
 pub mod gate;
 pub mod journal;
+pub mod organization;
 
 pub mod aws;
+pub mod fetch;
 pub mod lockout;
 pub mod ops;
+pub mod policy;
 
 pub mod clock;
 pub mod error;

@@ -4,6 +4,7 @@ mod allow_password_recovery;
 mod assume_root;
 mod audit_root_credentials;
 mod delete_root_credentials;
+mod explain_access;
 mod unlock;
 mod unlock_bucket_policy;
 mod unlock_queue_policy;
@@ -12,6 +13,7 @@ pub use allow_password_recovery::{AllowPasswordRecovery, RecoveryAllowed};
 pub use assume_root::{AssumeRoot, SessionDuration};
 pub use audit_root_credentials::{AuditRootCredentials, RootCredentialsAudit, UsedAccessKey};
 pub use delete_root_credentials::{DeleteRootCredentials, Deletion, DeletionStatus, RootCredentialsDeletion};
+pub use explain_access::{AccessExplained, ExplainAccess};
 pub use unlock::{PreviousPolicy, Unlocked};
 pub use unlock_bucket_policy::{BucketUnlocked, UnlockBucketPolicy};
 pub use unlock_queue_policy::{QueueUnlocked, UnlockQueuePolicy};
@@ -19,7 +21,7 @@ pub use unlock_queue_policy::{QueueUnlocked, UnlockQueuePolicy};
 use serde_json::Value;
 
 use crate::{
-    authz::{Ask, Permit},
+    authz::{Ask, Circumstances, Engine, Permit},
     aws::{Aws, Trail},
     error::Error,
 };
@@ -31,11 +33,25 @@ pub trait Operation: Ask + Send + Sync + Sized + 'static {
 
     /// Does it. The gate drops the future when the operation's time is over; what AWS answered until then is in the
     /// trail.
-    fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail)
-    -> impl Future<Output = Result<Self::Output, Error>> + Send;
+    fn act(
+        permit: &Permit<Self>,
+        means: Means<'_>,
+        trail: &Trail,
+    ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 
     /// What the outcome record says of it. Secrets never go in.
     fn conclude(output: &Self::Output) -> Conclusion;
+}
+
+/// What an act may use.
+#[derive(Clone, Copy)]
+pub struct Means<'g> {
+    /// The hold on AWS.
+    pub aws: &'g Aws,
+    /// The policies that allowed the act.
+    pub policies: &'g Engine,
+    /// The time and the organization by which they did.
+    pub at: &'g Circumstances,
 }
 
 /// What became of an act that was carried through.

@@ -1,10 +1,12 @@
 //! The API: every method turns its message into an operation, lets the gate decide, and turns the outcome back.
 
 mod convert;
+mod policy;
 mod reply;
 mod status;
 mod unserved;
 
+pub use policy::Policy;
 pub use status::{status, status_with};
 pub use unserved::Unserved;
 
@@ -44,7 +46,6 @@ impl RootAccess {
         Self { gate, durations }
     }
 
-    /// The way of every request.
     async fn answer<M: Common, O: Operation, R>(
         &self,
         rpc: &'static str,
@@ -52,11 +53,7 @@ impl RootAccess {
         parse: impl FnOnce(&M) -> Result<O, Error>,
         reply: impl FnOnce(Done<O::Output>) -> Result<R, Status>,
     ) -> Result<Response<R>, Status> {
-        let (_, extensions, message) = request.into_parts();
-        let caller = Authentication::of(&extensions);
-        let asked = Asked { caller, operation: parse(&message), claims: claims(rpc, &message) };
-        let done = self.gate.run(asked).await.map_err(|error| status(&error))?;
-        reply(done).map(Response::new)
+        answer(&self.gate, rpc, request, parse, reply).await
     }
 
     async fn not_served<M: Common, R>(&self, rpc: &'static str, request: Request<M>) -> Result<Response<R>, Status> {
@@ -65,6 +62,21 @@ impl RootAccess {
         let error = self.gate.refuse(caller, claims(rpc, &message), unserved::not_served(rpc)).await;
         Err(status(&error))
     }
+}
+
+/// The way of every request.
+async fn answer<M: Common, O: Operation, R>(
+    gate: &Arc<Gate>,
+    rpc: &'static str,
+    request: Request<M>,
+    parse: impl FnOnce(&M) -> Result<O, Error>,
+    reply: impl FnOnce(Done<O::Output>) -> Result<R, Status>,
+) -> Result<Response<R>, Status> {
+    let (_, extensions, message) = request.into_parts();
+    let caller = Authentication::of(&extensions);
+    let asked = Asked { caller, operation: parse(&message), claims: claims(rpc, &message) };
+    let done = gate.run(asked).await.map_err(|error| status(&error))?;
+    reply(done).map(Response::new)
 }
 
 fn claims<M: Common>(rpc: &'static str, message: &M) -> Claims {

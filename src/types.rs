@@ -6,19 +6,25 @@
 mod account;
 mod bucket;
 mod credential;
+mod current;
 mod kind;
+mod names;
 mod queue;
 mod reason;
 mod region;
+mod spiffe;
 mod task_policy;
 
 pub use account::AccountId;
 pub use bucket::BucketName;
 pub use credential::CredentialKind;
+pub use current::Current;
 pub use kind::Kind;
+pub use names::{DnsName, UriName};
 pub use queue::{QueueName, QueueRef};
 pub use reason::{Reason, Ticket};
 pub use region::Region;
+pub use spiffe::{SpiffeId, TrustDomain};
 pub use task_policy::TaskPolicy;
 
 use std::{borrow::Cow, fmt};

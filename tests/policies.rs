@@ -5,11 +5,12 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, path::Path, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rootgate::{
-    authn::{Authenticator, Caller, MtlsRules, PeerFacts},
-    authz::{Ask, Engine, SCHEMA, Sources, Why},
-    clock::SystemClock,
+    authn::{Authenticator, Caller, MtlsRules, PeerFacts, Remote, Schemes},
+    authz::{Ask, Circumstances, Engine, SCHEMA, Sources, Why},
+    clock::{Clock, SystemClock},
     config::Config,
     ops::{
         AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, UnlockBucketPolicy,
@@ -57,12 +58,15 @@ fn caller(spiffe_id: &str) -> Caller {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
     let peer = PeerFacts {
-        remote_addr: "192.0.2.7:4711".parse().unwrap(),
+        remote: Remote::Tcp("192.0.2.7:4711".parse().unwrap()),
         certificates: vec![certificate.der().clone()].into(),
     };
-    let rules = MtlsRules::parse(vec!["example.org".to_owned()], Vec::new(), Vec::new()).unwrap();
-    let authenticator = Authenticator::new(rules, Arc::new(SystemClock));
-    authenticator.authenticate(Some(&peer), &http::HeaderMap::new()).unwrap()
+    let rules = MtlsRules { spiffe_trust_domains: ["example.org".parse().unwrap()].into(), ..MtlsRules::default() };
+    let schemes = Schemes { mtls: Some(rules), ..Schemes::default() };
+    let authenticator = Authenticator::new("main", schemes, Arc::new(SystemClock));
+    let headers = http::HeaderMap::new();
+    // Client certificates are judged without waiting for anybody.
+    authenticator.authenticate(Some(&peer), &headers).now_or_never().unwrap().unwrap()
 }
 
 fn why(ticket: &str) -> Why {
@@ -99,9 +103,13 @@ fn assume(id: &str, task_policy: TaskPolicy, seconds: u64, ticket: &str) -> Assu
     AssumeRoot { account: account(id), task_policy, duration, why: why(ticket) }
 }
 
+fn now() -> Circumstances {
+    Circumstances { now: SystemClock.now(), tree: None }
+}
+
 /// The id of the policy that permits, without its file; or `-`.
 fn verdict<O: Ask>(engine: &Engine, subject: &str, operation: O) -> String {
-    match engine.authorize(operation, caller(subject)) {
+    match engine.authorize(operation, caller(subject), &now()) {
         Ok(permit) => permit.policies().iter().map(|id| id.rsplit('#').next().unwrap().to_owned()).collect(),
         Err(denial) => {
             assert_eq!(denial.errors, Vec::<String>::new(), "the policy must be decidable");
@@ -223,7 +231,7 @@ fn a_policy_that_cannot_be_evaluated_denies() {
     assert_eq!(verdict(&engine("a.cedar", permit), ALICE, ask()), "all");
     for broken in [forbid.to_owned(), forbid.replace("forbid(", "permit(")] {
         let engine = engine("a.cedar", &format!("{permit}{broken}"));
-        let denial = engine.authorize(ask(), caller(ALICE)).unwrap_err();
+        let denial = engine.authorize(ask(), caller(ALICE), &now()).unwrap_err();
         assert_eq!(denial.errors.len(), 1, "{denial:?}");
         assert!(denial.errors[0].contains("overflow"), "{denial:?}");
     }

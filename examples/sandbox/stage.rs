@@ -82,7 +82,7 @@ impl Stage {
         let config = Config::load(&folder.path().join("rootgate.toml"))?;
         let deps = Deps { clock: std::sync::Arc::new(SystemClock), credentials: gateway_credentials(&aws)? };
         let app = App::build(config, deps).await?;
-        let address = app.local_addr()?;
+        let address = app.tcp_address("main").ok_or("the gateway does not listen")?;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async move {
             let _ = stopped.await;
@@ -160,10 +160,11 @@ fn config_toml(endpoint: &str) -> String {
     let (operator, auditor) = (Who::Operator.spiffe_id(), Who::Auditor.spiffe_id());
     format!(
         r#"# The sandbox's configuration: read it, change it, and start a gateway of your own with it.
-[server]
+[listeners.main]
 listen = "127.0.0.1:0"
+schemes = ["mtls"]
 
-[server.tls]
+[listeners.main.tls]
 certificate = "server.pem"
 private_key = "server.key"
 client_ca = "ca.pem"

@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::fault::Fault;
 use crate::identity::Identity;
 use crate::message::Message;
-use crate::protocol::{self, Reply};
+use crate::protocol::{self, Format, Reply};
 use crate::service::{HOME_REGION, Service};
 use crate::sigv4::{Malformed, Signed, guess_service};
 use crate::state::State;
@@ -32,17 +32,18 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
     let (service, mut call) = open(message, signed.as_ref().ok());
     let Some(service) = service else {
         let error = ApiError::not_simulated(&call.service, "*");
-        return close(state, call, Service::S3, Err(error));
+        return close(state, call, Format::of(Service::S3, message), Err(error));
     };
+    let format = Format::of(service, message);
     let operation = match Operation::read(service, message) {
         Ok(operation) => operation,
-        Err(error) => return close(state, call, service, Err(error)),
+        Err(error) => return close(state, call, format, Err(error)),
     };
     operation.action().clone_into(&mut call.action);
     call.mutating = service.is_mutating(operation.action());
     let caller = match identify(state, message, signed, service) {
         Ok(caller) => caller,
-        Err(refusal) => return close(state, call, service, Err(refusal.error(service))),
+        Err(refusal) => return close(state, call, format, Err(refusal.error(service))),
     };
     note_caller(&mut call, &caller);
     let fault = state.faults().take(service.name(), operation.action());
@@ -59,7 +60,7 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
         None => act(state, message, &caller, &operation, &mut call),
     };
     let reply_wait = fault.as_ref().map(Fault::wait_to_reply).unwrap_or_default();
-    let delivery = finish(state, call, service, answer, fault.as_ref());
+    let delivery = finish(state, call, format, answer, fault.as_ref());
     if !reply_wait.is_zero() {
         tokio::time::sleep(reply_wait).await;
     }
@@ -123,14 +124,14 @@ fn act(
 }
 
 /// Ends a call that no fault touches.
-fn close(state: &State, call: Call, service: Service, answer: Result<Reply, ApiError>) -> Delivery {
-    finish(state, call, service, answer, None)
+fn close(state: &State, call: Call, format: Format, answer: Result<Reply, ApiError>) -> Delivery {
+    finish(state, call, format, answer, None)
 }
 
 fn finish(
     state: &State,
     mut call: Call,
-    service: Service,
+    format: Format,
     answer: Result<Reply, ApiError>,
     fault: Option<&Fault>,
 ) -> Delivery {
@@ -138,12 +139,12 @@ fn finish(
         Ok(reply) => reply,
         Err(error) => {
             call.error_code = Some(error.code.clone()).filter(|code| !code.is_empty());
-            protocol::error(service, &error, &call.request_id)
+            protocol::error(format, &error, &call.request_id)
         }
     };
     call.status = reply.status;
     call.delivered = !fault.is_some_and(Fault::loses_reply);
-    let reply = protocol::with_request_id(service, reply, &call.request_id);
+    let reply = protocol::with_request_id(format.service, reply, &call.request_id);
     let delivered = call.delivered;
     state.log(call);
     if delivered { Delivery::Reply(reply) } else { Delivery::Closed }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod read;
+mod units;
 
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ pub(crate) const TARGET: &str = "AWSOrganizationsV20161128";
 
 /// Answers one call.
 pub(crate) fn handle(turn: &mut Turn<'_>, action: &str, input: &Input) -> Result<Value, ApiError> {
-    let resource = resource(turn, action, input);
+    let resource = resource(turn, input);
     let iam_action = format!("organizations:{action}");
     let owner = turn.world.organization.management_account.clone();
     // Accounts of an organization call upon one thing that they share; none of them is another's resource.
@@ -24,12 +25,14 @@ pub(crate) fn handle(turn: &mut Turn<'_>, action: &str, input: &Input) -> Result
     let access = Access::new(&iam_action, &resource, &own);
     turn.require(&access, access_denied)?;
     may_call(turn, action)?;
-    turn.target = input.text("AccountId").or_else(|| input.text("ChildId")).map(str::to_owned);
+    turn.target = subject(input).map(str::to_owned);
     match action {
         "DescribeOrganization" => Ok(read::describe_organization(turn, &owner)),
         "DescribeAccount" => read::describe_account(turn, input),
+        "DescribeOrganizationalUnit" => units::describe(turn, input),
         "ListAccounts" => read::list_accounts(turn, input),
         "ListAccountsForParent" => read::list_accounts_for_parent(turn, input),
+        "ListOrganizationalUnitsForParent" => units::list_for_parent(turn, input),
         "ListParents" => read::list_parents(turn, input),
         "ListRoots" => read::list_roots(turn, input),
         "ListTagsForResource" => read::list_tags(turn, input),
@@ -65,15 +68,21 @@ fn may_call(turn: &Turn<'_>, action: &str) -> Result<(), ApiError> {
     if fine { Ok(()) } else { Err(access_denied("You don't have permissions to access this resource.".to_owned())) }
 }
 
-fn resource(turn: &Turn<'_>, action: &str, input: &Input) -> String {
+/// What the call is about: an account, a unit or a root.
+fn subject(input: &Input) -> Option<&str> {
+    ["AccountId", "OrganizationalUnitId", "ParentId", "ChildId", "ResourceId"].iter().find_map(|name| input.text(name))
+}
+
+/// The ARN that the call is authorized on. Source: Service Authorization Reference, "AWS Organizations".
+fn resource(turn: &Turn<'_>, input: &Input) -> String {
+    let Some(id) = subject(input) else { return "*".to_owned() };
+    let kind = match id {
+        _ if id.starts_with("ou-") => "ou",
+        _ if id.starts_with("r-") => "root",
+        _ => "account",
+    };
     let organization = &turn.world.organization;
-    let prefix = format!("arn:aws:organizations::{}", organization.management_account);
-    match (action, input.text("AccountId")) {
-        ("DescribeAccount" | "RegisterDelegatedAdministrator" | "DeregisterDelegatedAdministrator", Some(id)) => {
-            format!("{prefix}:account/{}/{id}", organization.id)
-        }
-        _ => "*".to_owned(),
-    }
+    format!("arn:aws:organizations::{}:{kind}/{}/{id}", organization.management_account, organization.id)
 }
 
 fn access_denied(text: String) -> ApiError {

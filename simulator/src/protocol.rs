@@ -9,7 +9,23 @@ mod xml;
 pub(crate) use xml::Xml;
 
 use crate::error::ApiError;
+use crate::message::Message;
 use crate::service::Service;
+
+/// Whose answer it is, and whether it is to be JSON although the service speaks XML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// Whose.
+    pub(crate) service: Service,
+    json: bool,
+}
+
+impl Format {
+    /// What this request gets from this service.
+    pub(crate) fn of(service: Service, message: &Message) -> Self {
+        Self { service, json: service == Service::Sts && query::asks_for_json(message) }
+    }
+}
 
 /// An answer, ready for the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,9 +57,10 @@ impl Reply {
 }
 
 /// Writes an error in the service's protocol.
-pub(crate) fn error(service: Service, error: &ApiError, request_id: &str) -> Reply {
-    let reply = match (error.extra.raw, service) {
+pub(crate) fn error(format: Format, error: &ApiError, request_id: &str) -> Reply {
+    let reply = match (error.extra.raw, format.service) {
         (Some(content_type), _) => Reply::new(error.status, content_type, error.message.clone()),
+        (None, Service::Sts) if format.json => query::json_error(error, request_id),
         (None, Service::Sts) => query::error(query::STS, error, request_id),
         (None, Service::Iam) => query::error(query::IAM, error, request_id),
         (None, Service::Organizations) => json::organizations_error(error),

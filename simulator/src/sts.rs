@@ -3,6 +3,8 @@
 mod assume_role;
 mod assume_root;
 
+use serde_json::{Value, json};
+
 use crate::error::ApiError;
 use crate::protocol::Xml;
 use crate::protocol::query::Params;
@@ -37,6 +39,11 @@ fn caller_identity(turn: &Turn<'_>) -> Xml {
     let mut xml = Xml::new();
     xml.text("Arn", &turn.caller.caller.arn).text("UserId", &turn.caller.user_id).text("Account", turn.account());
     xml
+}
+
+/// The same for a caller who asks for JSON.
+pub(crate) fn caller_identity_json(turn: &Turn<'_>) -> Value {
+    json!({ "Account": turn.account(), "Arn": turn.caller.caller.arn, "UserId": turn.caller.user_id })
 }
 
 fn credentials(xml: &mut Xml, session: &Session) {

@@ -4,17 +4,17 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Parts, StartError};
+use super::{Parts, StartError, parts::groups_without_members};
 use crate::{
     clock::{Clock, SystemClock},
-    config::Config,
+    config::{Config, ListenerConfig},
 };
 
 /// What a good configuration amounts to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckReport {
-    /// Where the gateway would listen.
-    pub listen: String,
+    /// Where the gateway would listen, and whom it would believe there.
+    pub listeners: Vec<ListenerReport>,
     /// Where it would keep its journal.
     pub journal: String,
     /// How many policies were loaded.
@@ -31,7 +31,31 @@ pub struct CheckReport {
     pub development_endpoint: Option<String>,
 }
 
-/// Loads certificates and policies, opens and sends nothing.
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ListenerReport {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub listen: String,
+    /// The schemes that it believes.
+    pub schemes: Vec<&'static str>,
+    /// Whether clients need TLS.
+    pub tls: bool,
+}
+
+impl From<&ListenerConfig> for ListenerReport {
+    fn from(listener: &ListenerConfig) -> Self {
+        Self {
+            name: listener.name.clone(),
+            listen: listener.listen.to_string(),
+            schemes: listener.schemes.iter().map(|scheme| scheme.name()).collect(),
+            tls: listener.tls.is_some(),
+        }
+    }
+}
+
+/// Loads certificates, keys and policies, opens and sends nothing.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -39,11 +63,11 @@ pub struct CheckReport {
 pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
     let parts = Parts::load(config, &SystemClock as &dyn Clock)?;
     Ok(CheckReport {
-        listen: config.server.listen.to_string(),
+        listeners: config.listeners.iter().map(ListenerReport::from).collect(),
         journal: config.journal.path.display().to_string(),
         policies: parts.engine.policies_count(),
-        groups_without_members: parts.engine.groups_without_members().into_iter().collect(),
-        policy_sha256: parts.policy_sha256,
+        groups_without_members: groups_without_members(&parts.engine, config),
+        policy_sha256: parts.engine.sha256().to_owned(),
         configuration_sha256: config.sha256.clone(),
         allowed_regions: config.aws.allowed_regions.iter().map(ToString::to_string).collect(),
         development_endpoint: config.aws.development.as_ref().map(|development| development.endpoint.clone()),
@@ -53,7 +77,10 @@ pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
 impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "the configuration is good")?;
-        writeln!(f, "  listens on   {}, TLS with client certificates", self.listen)?;
+        for ListenerReport { name, listen, schemes, tls } in &self.listeners {
+            let over = if *tls { ", over TLS" } else { "" };
+            writeln!(f, "  listens on   {listen} ({name}): {}{over}", schemes.join(", "))?;
+        }
         writeln!(f, "  journal      {}", self.journal)?;
         writeln!(f, "  policies     {} (sha256 {})", self.policies, self.policy_sha256)?;
         write!(f, "  regions      {}", self.allowed_regions.join(", "))?;

@@ -10,7 +10,7 @@ use tonic_health::{
 use crate::journal::{Health as JournalHealth, Journal};
 
 /// The services that are served; those that are not yet stay NOT_SERVING.
-const SERVED: [&str; 2] = ["", "rootgate.v1.RootAccessService"];
+const SERVED: [&str; 3] = ["", "rootgate.v1.RootAccessService", "rootgate.v1.PolicyService"];
 const NOT_SERVED_YET: [&str; 2] = ["rootgate.v1.ApprovalService", "rootgate.v1.JournalService"];
 
 /// Tells load balancers whether to come here.

@@ -7,21 +7,31 @@ use tonic_health::pb::health_server::{Health as HealthService, HealthServer};
 use tonic_reflection::server::Builder as Reflection;
 
 use crate::{
+    clock::Clock,
     config::Config,
     gate::Gate,
     ops::SessionDuration,
     pb::{
         FILE_DESCRIPTOR_SET, approval_service_server::ApprovalServiceServer,
-        journal_service_server::JournalServiceServer, root_access_service_server::RootAccessServiceServer,
+        journal_service_server::JournalServiceServer, policy_service_server::PolicyServiceServer,
+        root_access_service_server::RootAccessServiceServer,
     },
-    rpc::{RootAccess, SessionDurations, Unserved},
+    rpc::{Policy, RootAccess, SessionDurations, Unserved},
 };
 
-pub(super) fn build(config: &Config, gate: &Arc<Gate>, health: HealthServer<impl HealthService>) -> Routes {
+pub(super) fn build(
+    config: &Config,
+    gate: &Arc<Gate>,
+    clock: Arc<dyn Clock>,
+    health: HealthServer<impl HealthService>,
+) -> Routes {
     let message_bytes_max = config.server.limits.message_bytes_max;
-    let root_access = RootAccess::new(Arc::clone(gate), session_durations(config));
+    let durations = session_durations(config);
+    let root_access = RootAccess::new(Arc::clone(gate), durations);
+    let policy = Policy::new(Arc::clone(gate), durations, clock);
     let unserved = Unserved::new(Arc::clone(gate));
     let routes = Routes::new(RootAccessServiceServer::new(root_access).max_decoding_message_size(message_bytes_max))
+        .add_service(PolicyServiceServer::new(policy).max_decoding_message_size(message_bytes_max))
         .add_service(ApprovalServiceServer::new(unserved.clone()).max_decoding_message_size(message_bytes_max))
         .add_service(JournalServiceServer::new(unserved).max_decoding_message_size(message_bytes_max))
         .add_service(health);

@@ -1,21 +1,43 @@
 //! The proven identity behind a request.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 /// How an identity was proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scheme {
     /// A client certificate.
     Mtls,
+    /// A JSON Web Token of a configured issuer.
+    Jwt,
+    /// A header of the mesh proxy beside the gateway.
+    Mesh,
+    /// A presigned `sts:GetCallerIdentity` that AWS confirmed.
+    AwsIam,
 }
 
 impl Scheme {
-    /// The stable name in policies, journal and logs.
+    /// Every scheme.
+    pub const ALL: [Self; 4] = [Self::Mtls, Self::Jwt, Self::Mesh, Self::AwsIam];
+
+    /// The stable name in policies, journal, configuration and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Mtls => "mtls",
+            Self::Jwt => "jwt",
+            Self::Mesh => "mesh",
+            Self::AwsIam => "aws_iam",
         }
+    }
+
+    /// The scheme of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scheme| scheme.name() == name)
     }
 }
 
@@ -27,38 +49,75 @@ impl fmt::Display for Scheme {
 
 /// Who is asking. Only authentication makes one, so holding it is the proof; cloning is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub struct Caller(Arc<Facts>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
     scheme: Scheme,
-    subject: Arc<str>,
-    attributes: Arc<BTreeMap<String, String>>,
+    subject: String,
+    listener: Arc<str>,
+    groups: BTreeSet<String>,
+    attributes: BTreeMap<String, String>,
 }
 
 impl Caller {
+    /// A caller of whom a scheme has proven all of this.
     pub(super) fn new(scheme: Scheme, subject: &str, attributes: BTreeMap<String, String>) -> Self {
-        Self { scheme, subject: subject.into(), attributes: Arc::new(attributes) }
+        let (subject, listener) = (subject.to_owned(), Arc::from(""));
+        Self(Arc::new(Facts { scheme, subject, listener, groups: BTreeSet::new(), attributes }))
+    }
+
+    /// The same, in groups that its proof names.
+    pub(super) fn in_groups(mut self, groups: BTreeSet<String>) -> Self {
+        Arc::make_mut(&mut self.0).groups = groups;
+        self
+    }
+
+    /// The same, on this listener.
+    pub(super) fn on(mut self, listener: &Arc<str>) -> Self {
+        Arc::make_mut(&mut self.0).listener = Arc::clone(listener);
+        self
     }
 
     /// How the identity was proven.
     #[must_use]
-    pub const fn scheme(&self) -> Scheme {
-        self.scheme
+    pub fn scheme(&self) -> Scheme {
+        self.0.scheme
     }
 
-    /// The stable id, unique within the scheme: a SPIFFE ID in full, `dns:NAME` or `uri:URI`.
+    /// The stable id. No two schemes share one, except that a SPIFFE ID is the same workload by whatever it is proven:
+    /// - a SPIFFE ID in full, by client certificate, JWT-SVID or mesh
+    /// - `dns:NAME` or `uri:URI`, by client certificate
+    /// - `jwt:ISSUER:SUB` and `k8s:ISSUER:NAMESPACE:NAME`, where ISSUER is the name that the configuration gives it
+    /// - `linkerd:NAME`, by mesh
+    /// - `aws:ACCOUNT:role/NAME/UNIQUE_ID` and `aws:ACCOUNT:user/NAME/UNIQUE_ID`, by AWS IAM
     #[must_use]
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.0.subject
+    }
+
+    /// Name of the listener that the caller came through.
+    #[must_use]
+    pub fn listener(&self) -> &str {
+        &self.0.listener
+    }
+
+    /// Groups of ours that the proof puts the caller in, by the configuration of its issuer; those that the configuration
+    /// lists by subject are added by authorization.
+    #[must_use]
+    pub fn groups(&self) -> &BTreeSet<String> {
+        &self.0.groups
     }
 
     /// What else was proven, by name. No attribute identifies the caller; the subject does.
     #[must_use]
     pub fn attributes(&self) -> &BTreeMap<String, String> {
-        &self.attributes
+        &self.0.attributes
     }
 }
 
 impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.scheme, self.subject)
+        write!(f, "{}:{}", self.scheme(), self.subject())
     }
 }

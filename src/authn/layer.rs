@@ -5,11 +5,11 @@
 
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::future::{Either, Ready, ready};
 use http::{Extensions, HeaderMap, Request, Response};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -70,36 +70,53 @@ pub struct AuthnService<S> {
 
 impl<S, B, R> Service<Request<B>> for AuthnService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
     R: Default,
 {
     type Response = Response<R>;
     type Error = S::Error;
-    type Future = Either<Ready<Result<Response<R>, S::Error>>, S::Future>;
+    // Boxed: schemes may have to ask an issuer for its keys, or AWS.
+    type Future = Pin<Box<dyn Future<Output = Result<Response<R>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let peer = request.extensions().get::<PeerFacts>();
-        let found = self.layer.authenticator.authenticate(peer, request.headers());
-        strip_identity_headers(request.headers_mut());
-        if let Err(failure) = &found
-            && !request.uri().path().starts_with(GATED_PATHS)
-        {
-            self.log_refusal(failure);
-            return Either::Left(ready(Ok(unauthenticated().into_http())));
-        }
-        // Replaces whatever was there: only this layer says who is asking.
-        request.extensions_mut().insert(Authentication(found));
-        Either::Right(self.inner.call(request))
+        // The one that is ready; its clone need not be (tower::Service, "Be careful when cloning inner services").
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let layer = self.layer.clone();
+        Box::pin(async move {
+            let found = layer.authenticate(&mut request).await;
+            if let Err(failure) = &found
+                && !request.uri().path().starts_with(GATED_PATHS)
+            {
+                layer.log_refusal(failure);
+                return Ok(unauthenticated().into_http());
+            }
+            // Replaces whatever was there: only this layer says who is asking.
+            request.extensions_mut().insert(Authentication(found));
+            inner.call(request).await
+        })
     }
 }
 
-impl<S> AuthnService<S> {
+impl AuthnLayer {
+    async fn authenticate<B>(&self, request: &mut Request<B>) -> Result<Caller, AuthnFailure> {
+        // Taken out for as long as a scheme may wait: a body need not be shareable between threads.
+        let headers = std::mem::take(request.headers_mut());
+        let peer = request.extensions().get::<PeerFacts>().cloned();
+        let found = self.authenticator.authenticate(peer.as_ref(), &headers).await;
+        *request.headers_mut() = headers;
+        strip_identity_headers(request.headers_mut());
+        found
+    }
+
     fn log_refusal(&self, failure: &AuthnFailure) {
-        if let Some(suppressed) = self.layer.log.take() {
+        if let Some(suppressed) = self.log.take() {
             tracing::info!(reason = failure.reason(), suppressed, "refused an unauthenticated request");
         }
     }

@@ -13,82 +13,32 @@
 //!   since CAs like SPIRE add host names to workload certificates.
 //! - Validity is judged at every request: a connection may outlive its certificate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::{
-    PeerFacts, Proof,
+    Evidence, Proof,
     caller::{Caller, Scheme},
-    spiffe::{SpiffeId, check_trust_domain},
 };
 use crate::{
     clock::Timestamp,
-    types::{Rule, Violation},
+    types::{DnsName, SpiffeId, TrustDomain, UriName},
 };
-
-/// Longest DNS name in a rule (RFC 1035, section 2.3.4).
-const DNS_NAME_BYTES_MAX: usize = 253;
-/// Longest URI in a rule; as a SPIFFE ID, so that a subject has one bound.
-const URI_BYTES_MAX: usize = 2048;
 
 /// Longest serial number (RFC 5280, section 4.1.2.2), with the zero byte that keeps DER's integer positive.
 const SERIAL_BYTES_MAX: usize = 21;
 
-/// Which names in client certificates are identities.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which names in client certificates are identities. Names nobody if all are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MtlsRules {
-    spiffe_trust_domains: Vec<String>,
-    dns_sans: Vec<String>,
-    uri_sans: Vec<String>,
-}
-
-impl MtlsRules {
-    /// Parses the configured names: SPIFFE trust domains whose workloads are believed, DNS SANs (in any case, without
-    /// wildcards) and URI SANs (exact).
-    ///
-    /// # Errors
-    ///
-    /// Every name that could never match or would match too much, and the lack of any name at all.
-    pub fn parse(
-        spiffe_trust_domains: Vec<String>,
-        dns_sans: Vec<String>,
-        uri_sans: Vec<String>,
-    ) -> Result<Self, Vec<Violation>> {
-        let dns_sans: Vec<String> = dns_sans.iter().map(|name| name.to_ascii_lowercase()).collect();
-        let mut violations = check_all("spiffe_trust_domains", &spiffe_trust_domains, check_trust_domain);
-        violations.extend(check_all("dns_sans", &dns_sans, check_dns_name));
-        violations.extend(check_all("uri_sans", &uri_sans, check_uri));
-        if spiffe_trust_domains.is_empty() && dns_sans.is_empty() && uri_sans.is_empty() {
-            let rule = Rule::new("must not be empty together with dns_sans and uri_sans: nobody could authenticate");
-            violations.push(Violation::new("spiffe_trust_domains", rule));
-        }
-        if violations.is_empty() { Ok(Self { spiffe_trust_domains, dns_sans, uri_sans }) } else { Err(violations) }
-    }
-}
-
-fn check_all(field: &str, texts: &[String], check: impl Fn(&str) -> Result<(), Rule>) -> Vec<Violation> {
-    let violation = |(at, text): (usize, &String)| Some(Violation::new(format!("{field}[{at}]"), check(text).err()?));
-    texts.iter().enumerate().filter_map(violation).collect()
-}
-
-fn check_dns_name(name: &str) -> Result<(), Rule> {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    let good = name.len() <= DNS_NAME_BYTES_MAX && name.split('.').all(label);
-    if good { Ok(()) } else { Err(Rule::new("must be one DNS name in ASCII, without wildcard or trailing dot")) }
-}
-
-fn check_uri(uri: &str) -> Result<(), Rule> {
-    if is_spiffe(uri) {
-        return Err(Rule::new(
-            "must not be a SPIFFE ID: list its trust domain in spiffe_trust_domains, and name the workload in policy",
-        ));
-    }
-    let good = uri.len() <= URI_BYTES_MAX && uri.contains(':') && uri.bytes().all(|b| b.is_ascii_graphic());
-    if good { Ok(()) } else { Err(Rule::new("must be a URI in ASCII with a scheme, at most 2048 bytes")) }
+    /// SPIFFE IDs of these trust domains are callers.
+    pub spiffe_trust_domains: BTreeSet<TrustDomain>,
+    /// These DNS SANs are callers.
+    pub dns_sans: BTreeSet<DnsName>,
+    /// These URI SANs are callers.
+    pub uri_sans: BTreeSet<UriName>,
 }
 
 /// Whether a URI claims to be a SPIFFE ID, well-formed or not.
@@ -97,9 +47,9 @@ fn is_spiffe(uri: &str) -> bool {
 }
 
 /// The scheme itself.
-pub(super) fn prove(rules: &MtlsRules, peer: Option<&PeerFacts>, now: Timestamp) -> Proof {
-    let Some(leaf) = peer.and_then(|peer| peer.certificates.first()) else { return Proof::NotOffered };
-    match identify(rules, leaf, now) {
+pub(super) fn prove(rules: &MtlsRules, evidence: &Evidence<'_>) -> Proof {
+    let Some(leaf) = evidence.peer.and_then(|peer| peer.certificates.first()) else { return Proof::NotOffered };
+    match identify(rules, leaf, evidence.now) {
         Ok(caller) => Proof::Proven(caller),
         Err(why) => Proof::Failed(why),
     }
@@ -160,8 +110,8 @@ fn check_validity(certificate: &X509Certificate<'_>, now: Timestamp) -> Result<(
 
 enum Identity {
     Spiffe(SpiffeId),
-    Dns(String),
-    Uri(String),
+    Dns(DnsName),
+    Uri(UriName),
 }
 
 impl Identity {
@@ -208,10 +158,10 @@ fn the_identity(rules: &MtlsRules, certificate: &X509Certificate<'_>) -> Result<
 
 fn known_uri(rules: &MtlsRules, uri: &str) -> Result<Option<Identity>, String> {
     if !is_spiffe(uri) {
-        return Ok(rules.uri_sans.iter().any(|known| known == uri).then(|| Identity::Uri(uri.to_owned())));
+        return Ok(rules.uri_sans.get(uri).map(|known| Identity::Uri(known.clone())));
     }
     let id: SpiffeId = uri.parse().map_err(|rule| format!("the URI SAN is no SPIFFE ID of a workload: {rule}"))?;
-    if !rules.spiffe_trust_domains.iter().any(|known| known == id.trust_domain()) {
+    if !rules.spiffe_trust_domains.contains(id.trust_domain()) {
         return Err(format!("trust domain {} is not accepted", id.trust_domain()));
     }
     Ok(Some(Identity::Spiffe(id)))
@@ -220,7 +170,7 @@ fn known_uri(rules: &MtlsRules, uri: &str) -> Result<Option<Identity>, String> {
 fn known_dns(rules: &MtlsRules, name: &GeneralName<'_>) -> Option<Identity> {
     let GeneralName::DNSName(name) = name else { return None };
     // DNS names are compared without case (RFC 4343).
-    let known = rules.dns_sans.iter().find(|known| known.eq_ignore_ascii_case(name))?;
+    let known = rules.dns_sans.iter().find(|known| known.as_str().eq_ignore_ascii_case(name))?;
     Some(Identity::Dns(known.clone()))
 }
 
@@ -233,7 +183,7 @@ fn describe(certificate: &X509Certificate<'_>, der: &[u8]) -> BTreeMap<String, S
     ])
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

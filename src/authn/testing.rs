@@ -1,6 +1,6 @@
 //! Certificates for tests, here and in `edge`.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
@@ -8,7 +8,8 @@ use rcgen::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{MtlsRules, PeerFacts};
+use super::{Authenticator, MtlsRules, PeerFacts, Remote, Schemes};
+use crate::clock::Clock;
 
 /// A certificate and its key, as DER and PEM.
 pub(crate) struct Issued {
@@ -24,9 +25,13 @@ impl Issued {
 
     /// As the peer of a connection that showed this certificate.
     pub(crate) fn peer(&self) -> PeerFacts {
-        let remote_addr: SocketAddr = "192.0.2.7:4711".parse().unwrap();
-        PeerFacts { remote_addr, certificates: vec![self.der.clone()].into() }
+        PeerFacts { remote: remote(), certificates: vec![self.der.clone()].into() }
     }
+}
+
+/// Somebody far away.
+pub(crate) fn remote() -> Remote {
+    Remote::Tcp("192.0.2.7:4711".parse().unwrap())
 }
 
 /// A CA of its own.
@@ -86,8 +91,16 @@ pub(crate) fn dns(text: &str) -> SanType {
     SanType::DnsName(text.try_into().unwrap())
 }
 
-/// Believes `example.org`, `ops.example.org` and `urn:example:job`.
+/// Believes client certificates of `example.org`, `ops.example.org` and `urn:example:job`.
 pub(crate) fn rules() -> MtlsRules {
-    let list = |text: &str| vec![text.to_owned()];
-    MtlsRules::parse(list("example.org"), list("ops.example.org"), list("urn:example:job")).unwrap()
+    MtlsRules {
+        spiffe_trust_domains: ["example.org".parse().unwrap()].into(),
+        dns_sans: ["ops.example.org".parse().unwrap()].into(),
+        uri_sans: ["urn:example:job".parse().unwrap()].into(),
+    }
+}
+
+/// A listener that believes [`rules`] and nothing else.
+pub(crate) fn mtls_only(clock: Arc<dyn Clock>) -> Authenticator {
+    Authenticator::new("main", Schemes { mtls: Some(rules()), ..Schemes::default() }, clock)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::HeaderValue;
 
 use super::{
-    testing::{TestCa, client_params, rules, uri},
+    testing::{TestCa, client_params, mtls_only, uri},
     *,
 };
 use crate::clock::{ManualClock, Timestamp};
@@ -64,33 +64,34 @@ fn every_failure_reads_the_same_in_public() {
     }
 }
 
-#[test]
-fn a_certificate_that_expires_on_a_live_connection_stops_working() {
+#[tokio::test]
+async fn a_certificate_that_expires_on_a_live_connection_stops_working() {
     let mut params = client_params(vec![uri(ALICE)]);
     params.not_before = rcgen::date_time_ymd(2026, 1, 1);
     params.not_after = rcgen::date_time_ymd(2026, 1, 2);
     let peer = TestCa::new("clients").issue(&params).peer();
     let start = Timestamp::from_unix(params.not_before.unix_timestamp(), 0);
     let clock = Arc::new(ManualClock::new(start));
-    let authenticator = Authenticator::new(rules(), Arc::clone(&clock) as Arc<dyn Clock>);
-    let ask = || authenticator.authenticate(Some(&peer), &HeaderMap::new());
-    assert_eq!(ask().unwrap().subject(), ALICE);
+    let authenticator = mtls_only(Arc::clone(&clock) as Arc<dyn Clock>);
+    let headers = HeaderMap::new();
+    let ask = || authenticator.authenticate(Some(&peer), &headers);
+    assert_eq!(ask().await.unwrap().subject(), ALICE);
     clock.advance(std::time::Duration::from_secs(24 * 3600 + 1));
-    assert!(ask().unwrap_err().reason().contains("expired"));
+    assert!(ask().await.unwrap_err().reason().contains("expired"));
 }
 
-#[test]
-fn headers_prove_nothing_and_are_named_to_the_operator() {
-    let authenticator = Authenticator::new(rules(), Arc::new(ManualClock::new(Timestamp::from_unix(0, 0))));
+#[tokio::test]
+async fn headers_prove_nothing_and_are_named_to_the_operator() {
+    let authenticator = mtls_only(Arc::new(ManualClock::new(Timestamp::from_unix(0, 0))));
     let mut headers = HeaderMap::new();
-    assert_eq!(authenticator.authenticate(None, &headers).unwrap_err().reason(), "no identity was offered");
+    assert_eq!(authenticator.authenticate(None, &headers).await.unwrap_err().reason(), "no identity was offered");
     for name in IDENTITY_HEADERS {
         headers.insert(name, HeaderValue::from_static("URI=spiffe://example.org/secret-value"));
     }
-    let failure = authenticator.authenticate(None, &headers).unwrap_err();
+    let failure = authenticator.authenticate(None, &headers).await.unwrap_err();
     assert_eq!(
         failure.reason(),
         "no identity was offered; not believed: header authorization, proxy-authorization, \
-         x-forwarded-client-cert, l5d-client-id"
+         x-forwarded-client-cert, l5d-client-id, x-rootgate-aws-iam"
     );
 }

@@ -1,33 +1,47 @@
 //! Decides, and makes permits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use cedar_policy::{Authorizer, Decision, Policy, PolicySet, Response, Schema};
-
-use crate::authn::Caller;
+use cedar_policy::{Authorizer, Decision, Schema};
 
 use super::{
-    Ask, Permit, PolicyErrors, Sources,
-    entities::{Groups, question},
+    AccountFacts, Ask, Circumstances, Deciding, Explanation, Groups, NearMiss, Permit, PlacementFacts, PolicyErrors,
+    Principal, Question, Sources, Tree, TreeNeeds,
+    entities::{Case, Vocabulary},
+    near,
+    policies::{Applicable, Policies},
     source,
+    tree::Placement,
 };
+use crate::authn::Caller;
 
 /// The loaded policies, ready to decide.
 #[derive(Debug)]
 pub struct Engine {
     schema: Schema,
-    policies: PolicySet,
-    groups: Groups,
+    vocabulary: Vocabulary,
+    policies: Policies,
+    groups_of_subject: HashMap<String, BTreeSet<String>>,
+    groups_configured: BTreeSet<String>,
     authorizer: Authorizer,
+    sha256: String,
 }
 
 /// Why there is no permit. For operators: the caller learns only that the answer is no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// Ids of the policies that forbid; empty if simply nothing permits.
+    /// Ids of the policies that forbid; empty if simply nothing permits, or if `errors` decided.
     pub policies: Vec<String>,
-    /// What kept a policy from being evaluated. Not empty means that somebody must look at it.
+    /// What kept the question from being decided. Not empty means that somebody must look at it.
     pub errors: Vec<String>,
+}
+
+/// What the policies say.
+#[derive(Debug, Default)]
+struct Judgement {
+    allowed: bool,
+    deciding: Vec<String>,
+    errors: Vec<String>,
 }
 
 impl Engine {
@@ -37,66 +51,168 @@ impl Engine {
     /// Everything that is wrong with them, with file, line and column.
     pub fn load(sources: &Sources, groups: Groups) -> Result<Self, PolicyErrors> {
         let schema = source::schema()?;
-        let policies = source::load(sources, &schema)?;
-        Ok(Self { schema, policies, groups, authorizer: Authorizer::new() })
+        let vocabulary = Vocabulary::new().map_err(|error| PolicyErrors::of_schema(&error.to_string()))?;
+        let actions = schema.action_entities().map_err(|error| PolicyErrors::of_schema(&error.to_string()))?;
+        let policies = Policies::new(source::load(sources, &schema)?, &actions, &vocabulary)?;
+        let mut groups_of_subject: HashMap<String, BTreeSet<String>> = HashMap::new();
+        for (group, subjects) in &groups {
+            for subject in subjects {
+                groups_of_subject.entry(subject.clone()).or_default().insert(group.clone());
+            }
+        }
+        Ok(Self {
+            schema,
+            vocabulary,
+            policies,
+            groups_of_subject,
+            groups_configured: groups.into_keys().collect(),
+            authorizer: Authorizer::new(),
+            sha256: sources.sha256(),
+        })
     }
 
     /// How many policies there are.
     #[must_use]
     pub fn policies_count(&self) -> usize {
-        self.policies.policies().count()
+        self.policies.count()
     }
 
-    /// Groups that policies name and the configuration does not: nobody is in them, which may be meant, or a typing error.
+    /// Every policy, in the order of their ids.
+    #[must_use]
+    pub fn policies(&self) -> Vec<Deciding> {
+        self.policies.describe_all()
+    }
+
+    /// Digest of the policies' text: which rules are in force. 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Groups that policies name and the configuration does not: nobody is in them but by a token, which may be meant, or a
+    /// typing error.
     #[must_use]
     pub fn groups_without_members(&self) -> BTreeSet<String> {
-        let literals = self.policies.policies().flat_map(Policy::entity_literals);
-        let groups = literals.filter(|uid| uid.type_name().basename() == "Group");
-        let names = groups.map(|uid| uid.id().unescaped().to_owned());
-        names.filter(|name| !self.groups.contains_key(name)).collect()
+        self.policies.groups().difference(&self.groups_configured).cloned().collect()
     }
 
-    /// Judges an operation. Any evaluation error is a denial: Cedar itself would skip the policy.
+    /// What the policies ask of the organization. If they need tags and no tags are read, refuse to put them in force.
+    #[must_use]
+    pub fn needs_tree(&self) -> TreeNeeds {
+        self.policies.needs()
+    }
+
+    /// Judges an operation. Any error is a denial: Cedar itself would skip the policy.
     ///
     /// # Errors
     /// The denial.
-    pub fn authorize<O: Ask>(&self, operation: O, caller: Caller) -> Result<Permit<O>, Denial> {
-        let (request, entities) = question(&operation, &caller, &self.groups, &self.schema).map_err(|error| {
-            tracing::error!(operation = O::KIND.name(), error, "the question could not be put to the policies; denied");
-            Denial { policies: Vec::new(), errors: vec![error] }
-        })?;
-        let response = self.authorizer.is_authorized(&request, &self.policies, &entities);
-        let policies = deciding_policies(&response);
-        let errors: Vec<String> = response.diagnostics().errors().map(ToString::to_string).collect();
-        match response.decision() {
-            Decision::Allow if errors.is_empty() => Ok(Permit::new(operation, caller, policies)),
-            Decision::Allow | Decision::Deny => {
-                for error in &errors {
-                    tracing::error!(operation = O::KIND.name(), error, "a policy could not be evaluated; denied");
-                }
-                Err(Denial { policies, errors })
-            }
+    pub fn authorize<O: Ask>(&self, operation: O, caller: Caller, at: &Circumstances) -> Result<Permit<O>, Denial> {
+        let question = Question::of(&operation, Principal::from(&caller), at.now);
+        let Judgement { allowed, deciding, errors } = self.judge(&question, at.tree.as_deref());
+        for error in &errors {
+            tracing::error!(operation = O::KIND.name(), error, "the policies could not decide; denied");
         }
+        if allowed { Ok(Permit::new(operation, caller, deciding)) } else { Err(Denial { policies: deciding, errors }) }
+    }
+
+    /// Says how a question is decided, and why, by the very evaluation that [`Self::authorize`] uses. No permit comes of it.
+    #[must_use]
+    pub fn explain(&self, question: &Question, tree: Option<&Tree>) -> Explanation {
+        let Judgement { allowed, deciding, errors } = self.judge(question, tree);
+        let deciding: Vec<Deciding> = deciding.iter().filter_map(|id| self.policies.describe(id)).collect();
+        let id = question.target.account();
+        let placement = tree.and_then(|tree| tree.placement(id)).as_ref().map(PlacementFacts::from);
+        Explanation {
+            allowed,
+            deciding,
+            errors,
+            in_groups: self.groups(&question.principal).into_iter().map(ToOwned::to_owned).collect(),
+            account: AccountFacts { id, placement },
+        }
+    }
+
+    /// The permits that are about this act and this principal, and did not permit it: for people who ask why nothing did.
+    /// Meant for a refusal that no policy decided.
+    #[must_use]
+    pub fn near_misses(&self, question: &Question, tree: Option<&Tree>) -> Vec<NearMiss> {
+        let Some(applicable) = self.policies.about(question.kind) else { return Vec::new() };
+        let placement = tree.and_then(|tree| tree.placement(question.target.account()));
+        let groups = self.groups(&question.principal);
+        let case = self.vocabulary.case(question, applicable, &groups, placement.as_ref(), &self.schema);
+        let Ok(case) = case else { return Vec::new() };
+        let near = applicable.policies.all().filter_map(|policy| {
+            let unmet = near::unmet(policy, &case.request, &case.entities)?;
+            Some(NearMiss { policy: self.policies.describe(policy.id().as_ref())?, unmet })
+        });
+        let mut near: Vec<NearMiss> = near.collect();
+        near.sort_unstable_by(|a, b| a.policy.id.cmp(&b.policy.id));
+        near
+    }
+
+    /// The one evaluation.
+    fn judge(&self, question: &Question, tree: Option<&Tree>) -> Judgement {
+        self.evaluate(question, tree).unwrap_or_else(|error| Judgement { errors: vec![error], ..Judgement::default() })
+    }
+
+    fn evaluate(&self, question: &Question, tree: Option<&Tree>) -> Result<Judgement, String> {
+        let kind = question.kind;
+        let applicable = self.policies.about(kind).ok_or_else(|| format!("no policy can be about {kind}"))?;
+        let account = question.target.account();
+        let placement = tree.and_then(|tree| tree.placement(account));
+        if applicable.needs.any() && placement.is_none() {
+            return Err(unplaced(tree));
+        }
+        let groups = self.groups(&question.principal);
+        let case = self.vocabulary.case(question, applicable, &groups, placement.as_ref(), &self.schema)?;
+        Ok(self.answer(&case, applicable))
+    }
+
+    /// A forbid overrules every permit, and without a permit the answer is no, as Cedar decides over one set of policies.
+    fn answer(&self, case: &Case, applicable: &Applicable) -> Judgement {
+        let (mut permits, mut forbids, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        for policies in applicable.policies.matching(&case.lineage) {
+            let response = self.authorizer.is_authorized(&case.request, policies, &case.entities);
+            errors.extend(response.diagnostics().errors().map(|error| self.policies.locate(error)));
+            let deciding = match response.decision() {
+                Decision::Allow => &mut permits,
+                Decision::Deny => &mut forbids,
+            };
+            deciding.extend(response.diagnostics().reason().map(ToString::to_string));
+        }
+        if !errors.is_empty() {
+            errors.sort_unstable();
+            return Judgement { errors, ..Judgement::default() };
+        }
+        let allowed = forbids.is_empty() && !permits.is_empty();
+        let mut deciding = if allowed { permits } else { forbids };
+        deciding.sort_unstable();
+        Judgement { allowed, deciding, errors }
+    }
+
+    /// Every group that the principal is in.
+    fn groups<'a>(&'a self, principal: &'a Principal) -> BTreeSet<&'a str> {
+        let configured = self.groups_of_subject.get(&principal.subject).into_iter().flatten();
+        principal.groups.iter().chain(configured).map(String::as_str).collect()
     }
 }
 
-fn deciding_policies(response: &Response) -> Vec<String> {
-    let mut ids: Vec<String> = response.diagnostics().reason().map(ToString::to_string).collect();
-    ids.sort_unstable();
-    ids
+/// Why it is not known where an account is.
+fn unplaced(tree: Option<&Tree>) -> String {
+    let why = match tree {
+        None => "the organization is not known, or was read too long ago",
+        Some(_) => "the account is not in the organization as it was read last",
+    };
+    format!("policies ask for the account's organizational unit, name or tags, but {why}; see [organization]")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_that_nobody_is_in_are_told() {
-        let policy = "permit(principal in Rootgate::Group::\"ops\", action, resource);\n\
-                      forbid(principal, action, resource) when { principal in Rootgate::Group::\"interns\" };";
-        let sources = Sources(vec![("a.cedar".to_owned(), policy.to_owned())]);
-        let groups = Groups::from([("ops".to_owned(), BTreeSet::from(["spiffe://example.org/alice".to_owned()]))]);
-        let engine = Engine::load(&sources, groups).unwrap();
-        assert_eq!(engine.groups_without_members(), BTreeSet::from(["interns".to_owned()]));
+impl From<&Placement<'_>> for PlacementFacts {
+    fn from(placement: &Placement<'_>) -> Self {
+        let units = placement.units.iter().map(|(id, unit)| ((*id).to_owned(), unit.name.clone()));
+        Self {
+            organization_id: placement.organization_id.to_owned(),
+            units: units.collect(),
+            name: placement.member.name.clone(),
+            tags: placement.member.tags.clone(),
+        }
     }
 }

@@ -1,97 +1,162 @@
-//! Turns caller, act and target into Cedar's words. Every value goes in as a value, never as policy text.
+//! Turns a question into Cedar's words. Every value goes in as a value, never as policy text.
+//!
+//! Cedar gets the entities of this one question and no others: the caller with its groups, the action, the account with
+//! the units around it, and the bucket or queue; and of groups and units only those that a policy names. That is enough,
+//! because policies cannot reach further: they are refused if they look into an entity that they name themselves (see
+//! `source`).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
-    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Request, RestrictedExpression, Schema,
 };
 
-use crate::authn::Caller;
-
-use super::{Argument, Ask, Target};
+use super::{Argument, Placement, Principal, Question, Target, policies::Applicable, scope::Lineage};
+use crate::clock::Timestamp;
 
 /// Group name to the subjects in it.
-pub(super) type Groups = BTreeMap<String, BTreeSet<String>>;
+pub type Groups = BTreeMap<String, BTreeSet<String>>;
 
-/// The question and the entities that it is about.
-pub(super) fn question<O: Ask>(
-    operation: &O,
-    caller: &Caller,
-    groups: &Groups,
-    schema: &Schema,
-) -> Result<(Request, Entities), String> {
-    let principal = uid("Caller", caller.subject())?;
-    let action = uid("Action", O::KIND.name())?;
-    let (resource, targets) = target_entities(&operation.target())?;
-    let mut entities = vec![caller_entity(principal.clone(), caller, groups)?];
-    entities.extend(targets);
-    let context = Context::from_pairs(context_pairs(operation, caller)).map_err(|error| error.to_string())?;
-    let request =
-        Request::new(principal, action, resource, context, Some(schema)).map_err(|error| error.to_string())?;
-    let entities = Entities::from_entities(entities, Some(schema)).map_err(|error| error.to_string())?;
-    Ok((request, entities))
+/// Names of the schema's entity types. Parsed once: parsing costs more than a whole decision.
+#[derive(Debug)]
+pub(super) struct Vocabulary {
+    action: EntityTypeName,
+    caller: EntityTypeName,
+    group: EntityTypeName,
+    organization: EntityTypeName,
+    unit: EntityTypeName,
+    account: EntityTypeName,
+    bucket: EntityTypeName,
+    queue: EntityTypeName,
 }
 
-fn uid(entity_type: &str, id: &str) -> Result<EntityUid, String> {
-    let name: EntityTypeName = format!("Rootgate::{entity_type}").parse().map_err(|error| format!("{error}"))?;
-    Ok(EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+/// A question, ready for Cedar.
+#[derive(Debug)]
+pub(super) struct Case {
+    pub(super) request: Request,
+    pub(super) entities: Entities,
+    pub(super) lineage: Lineage,
+}
+
+impl Vocabulary {
+    pub(super) fn new() -> Result<Self, ParseErrors> {
+        Ok(Self {
+            action: "Rootgate::Action".parse()?,
+            caller: "Rootgate::Caller".parse()?,
+            group: "Rootgate::Group".parse()?,
+            organization: "Rootgate::Organization".parse()?,
+            unit: "Rootgate::OrganizationalUnit".parse()?,
+            account: "Rootgate::Account".parse()?,
+            bucket: "Rootgate::Bucket".parse()?,
+            queue: "Rootgate::Queue".parse()?,
+        })
+    }
+
+    /// The action of this name.
+    pub(super) fn action(&self, name: &str) -> EntityUid {
+        uid(&self.action, name)
+    }
+
+    /// Puts the question in Cedar's words. `groups` are all that the principal is in.
+    pub(super) fn case(
+        &self,
+        question: &Question,
+        applicable: &Applicable,
+        groups: &BTreeSet<&str>,
+        placement: Option<&Placement<'_>>,
+        schema: &Schema,
+    ) -> Result<Case, String> {
+        let lineage = self.lineage(question, applicable, groups, placement);
+        let mut entities = vec![
+            caller(&lineage, &question.principal)?,
+            account(&lineage, question.target.account().as_str(), placement)?,
+        ];
+        entities.extend(inside(&lineage, &question.target)?);
+        let (principal, resource) = (lineage.principal.clone(), lineage.resource.clone());
+        let context = Context::from_pairs(context(question)).map_err(|error| error.to_string())?;
+        let request = Request::new(principal, applicable.action.clone(), resource, context, Some(schema));
+        let request = request.map_err(|error| error.to_string())?;
+        let entities = applicable.actions.clone().add_entities(entities, None).map_err(|error| error.to_string())?;
+        Ok(Case { request, entities, lineage })
+    }
+
+    fn lineage(
+        &self,
+        question: &Question,
+        applicable: &Applicable,
+        groups: &BTreeSet<&str>,
+        placement: Option<&Placement<'_>>,
+    ) -> Lineage {
+        let named = |uid: &EntityUid| applicable.policies.names(uid);
+        let account = uid(&self.account, question.target.account().as_str());
+        let units = placement.into_iter().flat_map(|placement| &placement.units).map(|(id, _)| uid(&self.unit, id));
+        let organization = placement.map(|placement| uid(&self.organization, placement.organization_id));
+        Lineage {
+            principal: uid(&self.caller, &question.principal.subject),
+            groups: groups.iter().map(|name| uid(&self.group, name)).filter(named).collect(),
+            resource: match &question.target {
+                Target::Account(_) => account.clone(),
+                Target::Bucket(..) => uid(&self.bucket, &question.target.arn()),
+                Target::Queue(_) => uid(&self.queue, &question.target.arn()),
+            },
+            account,
+            places: units.chain(organization).filter(named).collect(),
+        }
+    }
+}
+
+fn caller(lineage: &Lineage, who: &Principal) -> Result<Entity, String> {
+    let attributes = [("subject", who.subject.as_str()), ("scheme", who.scheme.name())];
+    let attributes = attributes.map(|(key, value)| (key.to_owned(), text(value)));
+    let tags = who.attributes.iter().map(|(key, value)| (key.clone(), text(value)));
+    Entity::new_with_tags(lineage.principal.clone(), attributes, lineage.groups.iter().cloned(), tags)
+        .map_err(|error| error.to_string())
+}
+
+fn account(lineage: &Lineage, id: &str, placement: Option<&Placement<'_>>) -> Result<Entity, String> {
+    let member = placement.map(|placement| placement.member);
+    let name = member.map(|member| ("account_name".to_owned(), text(&member.name)));
+    let attributes = std::iter::once(("account_id".to_owned(), text(id))).chain(name);
+    let tags = member.into_iter().flat_map(|member| &member.tags);
+    let tags = tags.map(|(key, value)| (key.clone(), text(value)));
+    Entity::new_with_tags(lineage.account.clone(), attributes, lineage.places.iter().cloned(), tags)
+        .map_err(|error| error.to_string())
+}
+
+/// What is inside the account, if the act is about that.
+fn inside(lineage: &Lineage, target: &Target) -> Result<Option<Entity>, String> {
+    let (name, region) = match target {
+        Target::Account(_) => return Ok(None),
+        Target::Bucket(_, bucket) => (bucket.as_str(), None),
+        Target::Queue(queue) => (queue.name.as_str(), Some(queue.region.as_str())),
+    };
+    let mut attributes = HashMap::from([("name".to_owned(), text(name))]);
+    attributes.insert("account".to_owned(), RestrictedExpression::new_entity_uid(lineage.account.clone()));
+    attributes.extend(region.map(|region| ("region".to_owned(), text(region))));
+    let entity = Entity::new(lineage.resource.clone(), attributes, HashSet::from([lineage.account.clone()]));
+    entity.map(Some).map_err(|error| error.to_string())
+}
+
+fn uid(entity_type: &EntityTypeName, id: &str) -> EntityUid {
+    EntityUid::from_type_name_and_id(entity_type.clone(), EntityId::new(id))
 }
 
 fn text(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
 }
 
-fn caller_entity(principal: EntityUid, caller: &Caller, groups: &Groups) -> Result<Entity, String> {
-    let member_of = |subjects: &BTreeSet<String>| subjects.contains(caller.subject());
-    let parents: Result<HashSet<EntityUid>, String> =
-        groups.iter().filter(|(_, subjects)| member_of(subjects)).map(|(name, _)| uid("Group", name)).collect();
-    let attributes = [("subject", caller.subject()), ("scheme", caller.scheme().name())];
-    let tags = caller.attributes().iter().map(|(key, value)| (key.clone(), text(value)));
-    Entity::new_with_tags(principal, attributes.map(|(key, value)| (key.to_owned(), text(value))), parents?, tags)
-        .map_err(|error| error.to_string())
-}
-
-/// The resource, and the entities that describe it and what it is in.
-fn target_entities(target: &Target) -> Result<(EntityUid, Vec<Entity>), String> {
-    let account_id = target.account();
-    let account = uid("Account", account_id.as_str())?;
-    let account_entity = entity(account.clone(), [("account_id", text(account_id.as_str()))].into(), None)?;
-    let inside = |entity_type: &str, mut attributes: HashMap<&str, RestrictedExpression>| {
-        attributes.insert("account", RestrictedExpression::new_entity_uid(account.clone()));
-        let uid = uid(entity_type, &target.arn())?;
-        Ok::<_, String>((uid.clone(), entity(uid, attributes, Some(account.clone()))?))
-    };
-    Ok(match target {
-        Target::Account(_) => (account, vec![account_entity]),
-        Target::Bucket(_, bucket) => {
-            let (uid, bucket) = inside("Bucket", [("name", text(bucket.as_str()))].into())?;
-            (uid, vec![account_entity, bucket])
-        }
-        Target::Queue(queue) => {
-            let attributes = [("name", text(queue.name.as_str())), ("region", text(queue.region.as_str()))];
-            let (uid, queue) = inside("Queue", attributes.into())?;
-            (uid, vec![account_entity, queue])
-        }
-    })
-}
-
-fn entity(
-    uid: EntityUid,
-    attributes: HashMap<&str, RestrictedExpression>,
-    parent: Option<EntityUid>,
-) -> Result<Entity, String> {
-    let attributes = attributes.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    Entity::new(uid, attributes, parent.into_iter().collect()).map_err(|error| error.to_string())
-}
-
-fn context_pairs<O: Ask>(operation: &O, caller: &Caller) -> Vec<(String, RestrictedExpression)> {
-    let why = operation.why();
-    let mut pairs =
-        vec![("reason".to_owned(), text(why.reason.as_str())), ("scheme".to_owned(), text(caller.scheme().name()))];
-    pairs.extend(why.ticket.iter().map(|ticket| ("ticket".to_owned(), text(ticket.as_str()))));
-    let arguments = operation.arguments().into_iter().map(|(name, argument)| (name.to_owned(), expression(&argument)));
-    pairs.extend(arguments);
-    pairs
+fn context(question: &Question) -> Vec<(String, RestrictedExpression)> {
+    let mut pairs = vec![
+        ("reason", text(&question.reason)),
+        ("scheme", text(question.principal.scheme.name())),
+        ("listener", text(&question.principal.listener)),
+        ("now", datetime(question.now)),
+        ("weekday", RestrictedExpression::new_long(weekday(question.now))),
+    ];
+    pairs.extend(question.ticket.as_ref().map(|ticket| ("ticket", text(ticket))));
+    pairs.extend(question.region.as_ref().map(|region| ("region", text(region.as_str()))));
+    pairs.extend(question.arguments.iter().map(|(name, argument)| (name.as_str(), expression(argument))));
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn expression(argument: &Argument) -> RestrictedExpression {
@@ -100,4 +165,19 @@ fn expression(argument: &Argument) -> RestrictedExpression {
         Argument::Number(number) => RestrictedExpression::new_long(*number),
         Argument::Texts(texts) => RestrictedExpression::new_set(texts.iter().map(|value| text(value))),
     }
+}
+
+/// To the millisecond, which is all that Cedar knows.
+fn datetime(now: Timestamp) -> RestrictedExpression {
+    const TO_MILLISECONDS: usize = "2026-11-21T18:35:54.000".len();
+    let now = now.to_string();
+    let text = now.get(..TO_MILLISECONDS).map_or_else(|| now.clone(), |text| format!("{text}Z"));
+    RestrictedExpression::new_datetime(text)
+}
+
+/// 1 is Monday, 7 is Sunday (ISO 8601), in UTC.
+fn weekday(now: Timestamp) -> i64 {
+    const MICROS_PER_DAY: i64 = 86_400_000_000;
+    // 1970-01-01 was a Thursday.
+    (now.unix_micros().div_euclid(MICROS_PER_DAY) + 3).rem_euclid(7) + 1
 }

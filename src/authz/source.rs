@@ -1,7 +1,8 @@
 //! Reads policies, and says with file, line and column what is wrong with them.
 
-use std::{fmt, str::FromStr};
+use std::{collections::HashMap, fmt, str::FromStr};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 
@@ -24,6 +25,29 @@ pub struct PolicyError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyErrors(pub Vec<PolicyError>);
 
+impl Sources {
+    /// Digest of names and texts, in lower-case hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        for (name, text) in &self.0 {
+            // Lengths first, so that no two sets of files give the same bytes.
+            context.update(&(name.len() as u64).to_be_bytes());
+            context.update(name.as_bytes());
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        }
+        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl PolicyErrors {
+    /// An error of the schema itself, which tests make sure of.
+    pub(super) fn of_schema(message: &str) -> Self {
+        Self(vec![PolicyError { place: SCHEMA_FILE.to_owned(), message: message.to_owned() }])
+    }
+}
+
 impl fmt::Display for PolicyErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, error) in self.0.iter().enumerate() {
@@ -36,21 +60,37 @@ impl fmt::Display for PolicyErrors {
 
 impl std::error::Error for PolicyErrors {}
 
+const SCHEMA_FILE: &str = "schema.cedarschema";
+
+/// How far policies may look from the caller and the resource: `resource.account in OrganizationalUnit::"..."` is two
+/// steps, and nothing that the schema knows is further away. What matters is the rest of the rule (Cedar RFC 76): a policy
+/// that looks into an entity which it names itself is refused, since a question does not bring that entity along.
+const DEREFERENCES_MAX: u32 = 2;
+
+/// Policies, and where each of them begins.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) policies: PolicySet,
+    pub(super) places: HashMap<PolicyId, String>,
+}
+
 /// The schema, parsed.
 pub(super) fn schema() -> Result<Schema, PolicyErrors> {
-    Schema::from_str(SCHEMA).map_err(|error| errors_of("schema.cedarschema", SCHEMA, &error))
+    Schema::from_str(SCHEMA).map_err(|error| errors_of(SCHEMA_FILE, SCHEMA, &error))
 }
 
 /// Parses every file and validates all of it strictly against the schema. A policy's id is `FILE#ID`, where ID is its
 /// `@id("...")` annotation or its number in the file.
-pub(super) fn load(sources: &Sources, schema: &Schema) -> Result<PolicySet, PolicyErrors> {
+pub(super) fn load(sources: &Sources, schema: &Schema) -> Result<Parsed, PolicyErrors> {
     let mut all = PolicySet::new();
+    let mut places = HashMap::new();
     let mut errors = Vec::new();
     for (file, text) in &sources.0 {
         match parse(file, text) {
             Ok(policies) => {
-                for policy in policies {
+                for (policy, place) in policies {
                     let id = policy.id().clone();
+                    places.insert(id.clone(), place);
                     if all.add(policy).is_err() {
                         let message = format!("policy id `{id}` is used twice; give each policy its own @id(\"...\")");
                         errors.push(PolicyError { place: file.clone(), message });
@@ -61,25 +101,51 @@ pub(super) fn load(sources: &Sources, schema: &Schema) -> Result<PolicySet, Poli
         }
     }
     let validator = Validator::new(schema.clone());
-    let result = validator.validate(&all, ValidationMode::Strict);
+    let result = validator.validate_with_level(&all, ValidationMode::Strict, DEREFERENCES_MAX);
     errors.extend(result.validation_errors().map(|error| located(sources, error.policy_id(), error)));
     // A warning is a policy that can never apply, or a name that looks like another: a `forbid` with a typing error in its
     // condition would load, and forbid nothing.
     errors.extend(result.validation_warnings().map(|warning| located(sources, warning.policy_id(), warning)));
-    if errors.is_empty() { Ok(all) } else { Err(PolicyErrors(errors)) }
+    if errors.is_empty() { Ok(Parsed { policies: all, places }) } else { Err(PolicyErrors(errors)) }
 }
 
-fn parse(file: &str, text: &str) -> Result<Vec<Policy>, PolicyErrors> {
+/// The policies of one file and their places.
+fn parse(file: &str, text: &str) -> Result<Vec<(Policy, String)>, PolicyErrors> {
     let set = PolicySet::from_str(text).map_err(|error| errors_of(file, text, &error))?;
     if set.templates().next().is_some() {
         let message = "templates are not supported: write the principal and the resource out".to_owned();
         return Err(PolicyErrors(vec![PolicyError { place: file.to_owned(), message }]));
     }
-    let named = |policy: &Policy| {
+    let mut parsed = Vec::new();
+    let mut end = 0;
+    // Cedar numbers the policies of a text in their order.
+    for n in 0..set.num_of_policies() {
+        let Some(policy) = set.policy(&PolicyId::new(format!("policy{n}"))) else { continue };
+        let own = policy.to_cedar().unwrap_or_default();
+        let start = skip_blank(text, end);
+        let place = if text.get(start..).is_some_and(|rest| rest.starts_with(&own)) {
+            end = start + own.len();
+            at(file, text, start)
+        } else {
+            file.to_owned()
+        };
         let id = policy.annotation("id").map_or_else(|| policy.id().to_string(), ToOwned::to_owned);
-        policy.new_id(PolicyId::new(format!("{file}#{id}")))
-    };
-    Ok(set.policies().map(named).collect())
+        parsed.push((policy.new_id(PolicyId::new(format!("{file}#{id}"))), place));
+    }
+    Ok(parsed)
+}
+
+/// Where the next policy begins: behind white space and comments.
+fn skip_blank(text: &str, mut from: usize) -> usize {
+    loop {
+        let rest = text.get(from..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start().len();
+        from += blank;
+        match rest.get(blank..) {
+            Some(rest) if rest.starts_with("//") => from += rest.find('\n').unwrap_or(rest.len()),
+            _ => return from,
+        }
+    }
 }
 
 /// A validation error in the file that its policy came from.
@@ -105,14 +171,15 @@ fn message(error: &dyn Diagnostic) -> String {
 
 fn place(file: &str, text: &str, error: &dyn Diagnostic) -> String {
     let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
-    match offset.and_then(|offset| text.get(..offset)) {
-        Some(before) => {
-            let line = before.matches('\n').count() + 1;
-            let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
-            format!("{file}:{line}:{column}")
-        }
-        None => file.to_owned(),
-    }
+    offset.map_or_else(|| file.to_owned(), |offset| at(file, text, offset))
+}
+
+/// `FILE:LINE:COLUMN` of an offset.
+fn at(file: &str, text: &str, offset: usize) -> String {
+    let Some(before) = text.get(..offset) else { return file.to_owned() };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+    format!("{file}:{line}:{column}")
 }
 
 #[cfg(test)]
@@ -122,7 +189,7 @@ mod tests {
     use super::*;
 
     fn load_text(text: &str) -> Result<PolicySet, PolicyErrors> {
-        load(&Sources(vec![("a.cedar".to_owned(), text.to_owned())]), &schema().unwrap())
+        load(&Sources(vec![("a.cedar".to_owned(), text.to_owned())]), &schema().unwrap()).map(|parsed| parsed.policies)
     }
 
     #[test]

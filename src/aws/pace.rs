@@ -8,40 +8,31 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::clock::{Rate, Used};
+
 /// A token bucket that makes callers wait their turn, in the order in which they came. How many wait at most is bounded
 /// by the gate's slots, how long by the operation's time limit.
 #[derive(Debug)]
 pub(super) struct Pace {
-    interval: Duration,
-    burst: u32,
-    /// When the bucket would be full again; each turn moves it on by one interval.
-    full_at: Mutex<Instant>,
+    rate: Rate,
+    used: Mutex<Used>,
 }
 
 impl Pace {
     /// At most `per_second` turns a second on average, and as many at once.
     pub(super) fn new(per_second: NonZeroU32) -> Self {
-        Self {
-            interval: Duration::from_secs(1) / per_second.get(),
-            burst: per_second.get(),
-            full_at: Mutex::new(Instant::now()),
-        }
+        let rate = Rate::new(Duration::from_secs(1) / per_second.get(), per_second.get());
+        Self { rate, used: Mutex::new(Used::nothing(Instant::now())) }
     }
 
     /// Waits for a turn.
     pub(super) async fn turn(&self) {
         let now = Instant::now();
-        let due = self.reserve(now);
+        let due = self.rate.reserve(&mut self.used.lock().unwrap_or_else(PoisonError::into_inner), now);
         // Even a sleep that is over waits for the timer's next millisecond.
         if due > now {
             sleep_until(due).await;
         }
-    }
-
-    fn reserve(&self, now: Instant) -> Instant {
-        let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        *full_at = (*full_at).max(now) + self.interval;
-        full_at.checked_sub(self.interval * self.burst).map_or(now, |due| due.max(now))
     }
 }
 

@@ -30,14 +30,16 @@ fn exit_of(error: &StartError) -> Exit {
         StartError::Tls(_)
         | StartError::PolicyFiles(_)
         | StartError::Policies(_)
-        | StartError::Authentication(_)
+        | StartError::Identity(_)
+        | StartError::Organization(_)
         | StartError::Aws(_) => Exit::Config,
         StartError::Several(errors) if errors.iter().all(|error| exit_of(error) == Exit::Config) => Exit::Config,
         StartError::Several(_)
         | StartError::Open(_)
         | StartError::Journal(_)
         | StartError::StopUnrecorded
-        | StartError::Listen { .. }
+        | StartError::Bind(_)
+        | StartError::WorkloadApi(_)
         | StartError::Edge(_) => Exit::Unavailable,
     }
 }
@@ -45,9 +47,11 @@ fn exit_of(error: &StartError) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::edge::BindError;
 
     fn listen() -> StartError {
-        StartError::Listen { address: "127.0.0.1:1".parse().unwrap(), source: std::io::ErrorKind::AddrInUse.into() }
+        let (name, address) = ("main".to_owned(), "127.0.0.1:1".to_owned());
+        StartError::Bind(BindError::Io { name, address, source: std::io::ErrorKind::AddrInUse.into() })
     }
 
     #[test]
@@ -61,6 +65,6 @@ mod tests {
     fn the_fix_is_printed_once() {
         let failure = Failure::from(listen());
         assert_eq!(failure.words.matches("address in use").count(), 1, "{}", failure.words);
-        assert!(failure.words.contains("choose another server.listen"));
+        assert!(failure.words.contains("listener main: cannot listen on 127.0.0.1:1"), "{}", failure.words);
     }
 }

@@ -1,5 +1,7 @@
 //! `[authorization]`: where the Cedar policies are, and who belongs to which group.
 
+mod subject;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -9,7 +11,7 @@ use super::{
     authentication::AuthenticationConfig,
     error::{Fault, Reported},
     table::Table,
-    value::{path, text},
+    value::{name, path, text_rule},
 };
 
 /// Where the policies are, and who belongs to which group.
@@ -17,14 +19,9 @@ use super::{
 pub struct AuthorizationConfig {
     /// `.cedar` files, and folders that hold such files. Not empty.
     pub policies: Vec<PathBuf>,
-    /// Members of each group, by the caller's subject.
+    /// Members of each group, by the caller's subject. Tokens may put callers into more groups, see `JwtGroups`.
     pub groups: BTreeMap<String, BTreeSet<String>>,
 }
-
-/// Names of groups are written in policies; what is longer is a mistake.
-const GROUP_NAME_LENGTH_MAX: usize = 64;
-/// A subject is at most a SPIFFE ID, which has 2048 bytes (SPIFFE-ID, section 2.3).
-const SUBJECT_LENGTH_MAX: usize = 2048;
 
 impl AuthorizationConfig {
     /// Needs to know who can call, to refuse members who cannot.
@@ -50,41 +47,14 @@ fn read_groups(
     table: &Table<'_>,
     authentication: Option<&AuthenticationConfig>,
 ) -> Result<BTreeMap<String, BTreeSet<String>>, Reported> {
-    let member = |value: &_| subject(text(value)?, authentication);
     let groups: Vec<_> = table
-        .names(group_name)
+        .names(name)
         .into_iter()
         .map(|name| {
             let name = name?;
-            table.set(&name, member).map(|members| (name, members))
+            let members = table.set(&name, text_rule(|text| subject::read(text, authentication)))?;
+            Ok((name, members))
         })
         .collect();
     groups.into_iter().collect()
-}
-
-fn group_name(text: &str) -> Result<String, Fault> {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
-    if text.is_empty() || text.len() > GROUP_NAME_LENGTH_MAX || !text.bytes().all(allowed) {
-        return Err(Fault::new("must be a group's name: 1 to 64 characters of A-Z a-z 0-9 . - _", "rename the group"));
-    }
-    Ok(text.to_owned())
-}
-
-fn subject(text: &str, authentication: Option<&AuthenticationConfig>) -> Result<String, Fault> {
-    if text.is_empty() || text.len() > SUBJECT_LENGTH_MAX || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(Fault::new(
-            "must be a caller's subject: 1 to 2048 bytes without spaces",
-            r#"write it as the journal shows it, such as "spiffe://example.org/ops/alice""#,
-        ));
-    }
-    if let (Some(rest), Some(authentication)) = (text.strip_prefix("spiffe://"), authentication) {
-        let trust_domain = rest.split('/').next().unwrap_or_default();
-        if !authentication.mtls.spiffe_trust_domains.contains(trust_domain) {
-            return Err(Fault::new(
-                "must not be of a trust domain that cannot call",
-                "correct it, or add the trust domain to authentication.mtls.spiffe_trust_domains",
-            ));
-        }
-    }
-    Ok(text.to_owned())
 }

@@ -1,48 +1,33 @@
-//! `[server]`: the listener, its TLS and its limits.
+//! `[server]`: what holds for every listener.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{
-    error::Reported,
+    error::{Fault, Reported},
     table::Table,
-    value::{Bounded, boolean, socket_address},
+    value::{Bounded, boolean},
 };
 
-/// The one listener.
+/// What holds for every listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Where to listen. Port 0 lets the system choose, for tests.
-    pub listen: SocketAddr,
     /// Whether gRPC server reflection is served.
     pub reflection: bool,
     /// How long a stop waits for acts in flight. What runs on after it is INTERRUPTED in the journal at the next start;
     /// no act takes longer than 140 s.
     pub shutdown_grace: Duration,
-    /// TLS. There is no listener without.
-    pub tls: TlsConfig,
-    /// Limits of the listener.
-    pub limits: LimitsConfig,
+    /// How often certificates, trust bundles, keys, policies and the organization file are looked at for changes.
+    pub reload_interval: Duration,
+    /// Limits.
+    pub limits: ServerLimitsConfig,
 }
 
-/// TLS of the listener. Whether the files hold what they should is seen when they are loaded.
+/// Limits of each listener, and of the gate behind them. tonic sets none by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsConfig {
-    /// PEM file with the server's certificate chain, leaf first.
-    pub certificate: PathBuf,
-    /// PEM file with the private key; may be the same file.
-    pub private_key: PathBuf,
-    /// PEM file with the authorities whose client certificates are accepted.
-    pub client_ca: PathBuf,
-    /// How long a client may take for its handshake.
-    pub handshake_timeout: Duration,
-}
-
-/// Limits of the listener. tonic sets none by itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LimitsConfig {
-    /// Connections open at the same time, with those in their handshake.
+pub struct ServerLimitsConfig {
+    /// Connections open at the same time on one listener, with those in their handshake.
     pub connections_max: usize,
-    /// Handshakes going on at the same time.
+    /// Handshakes going on at the same time on one listener.
     pub handshakes_max: usize,
     /// HTTP/2 streams open at the same time on one connection (SETTINGS_MAX_CONCURRENT_STREAMS, RFC 9113, 6.5.2).
     pub streams_per_connection_max: u32,
@@ -58,7 +43,7 @@ pub struct LimitsConfig {
     pub keepalive_interval: Duration,
     /// How long the answer to a ping may take.
     pub keepalive_timeout: Duration,
-    /// Operations that the gate lets run at the same time, over all connections.
+    /// Operations that the gate lets run at the same time, over all listeners.
     pub operations_in_flight_max: usize,
 }
 
@@ -72,12 +57,12 @@ const SHUTDOWN_GRACE: Bounded<Duration> = Bounded {
     // Longer than any operation; a stop that takes more is stuck.
     max: Duration::from_secs(10 * 60),
 };
-/// A handshake takes two round trips and one signature, under a second even across continents.
-const HANDSHAKE_TIMEOUT: Bounded<Duration> = Bounded {
-    default: Duration::from_secs(5),
-    min: Duration::from_millis(100),
-    // A longer one only serves those who hold slots.
-    max: Duration::from_secs(60),
+/// A look costs some reads of small files; who takes a policy back wants it gone within seconds.
+const RELOAD_INTERVAL: Bounded<Duration> = Bounded {
+    default: Duration::from_secs(10),
+    min: Duration::from_secs(1),
+    // SPIFFE SVIDs live an hour by default; looked at more rarely, a new one would come too late.
+    max: Duration::from_secs(60 * 60),
 };
 /// Callers are platform services and operators, hundreds at most; each connection costs some 100 KiB.
 const CONNECTIONS_MAX: Bounded<u32> = Bounded { default: 1024, min: 1, max: 65_536 };
@@ -112,42 +97,23 @@ const OPERATIONS_IN_FLIGHT_MAX: Bounded<u32> = Bounded { default: 64, min: 1, ma
 
 impl ServerConfig {
     pub(super) fn read(table: &Table<'_>) -> Result<Self, Reported> {
-        let listen = table.required("listen", r#"write `listen = "127.0.0.1:8443"`"#, socket_address);
+        let moved = |fix| Fault::new("has moved: each listener has a section of its own", fix);
+        table.moved("listen", moved(r#"write [listeners.main] with this `listen` and `schemes = ["mtls"]`"#));
+        table.moved("tls", moved("write it as [listeners.main.tls]"));
         let reflection = table.optional("reflection", boolean);
         let shutdown_grace = table.duration("shutdown_grace", &SHUTDOWN_GRACE);
-        let tls = table.required_section(
-            "tls",
-            "there is no listener without authentication",
-            "add [server.tls] with certificate, private_key and client_ca",
-            TlsConfig::read,
-        );
-        let limits = table.section("limits", LimitsConfig::read);
+        let reload_interval = table.duration("reload_interval", &RELOAD_INTERVAL);
+        let limits = table.section("limits", ServerLimitsConfig::read);
         Ok(Self {
-            listen: listen?,
             reflection: reflection?.unwrap_or(REFLECTION),
             shutdown_grace: shutdown_grace?,
-            tls: tls?,
+            reload_interval: reload_interval?,
             limits: limits?,
         })
     }
 }
 
-impl TlsConfig {
-    fn read(table: &Table<'_>) -> Result<Self, Reported> {
-        let certificate = table.required_path("certificate", r#"write `certificate = "server.pem"`"#);
-        let private_key = table.required_path("private_key", r#"write `private_key = "server.key"`"#);
-        let client_ca = table.required_path("client_ca", r#"write `client_ca = "clients-ca.pem"`"#);
-        let handshake_timeout = table.duration("handshake_timeout", &HANDSHAKE_TIMEOUT);
-        Ok(Self {
-            certificate: certificate?,
-            private_key: private_key?,
-            client_ca: client_ca?,
-            handshake_timeout: handshake_timeout?,
-        })
-    }
-}
-
-impl LimitsConfig {
+impl ServerLimitsConfig {
     fn read(table: &Table<'_>) -> Result<Self, Reported> {
         let connections_max = table.count("connections_max", &CONNECTIONS_MAX);
         let handshakes_max = table.count("handshakes_max", &HANDSHAKES_MAX);

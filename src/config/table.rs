@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -28,6 +28,8 @@ pub(super) struct Table<'a> {
     offset: usize,
     entries: Option<&'a DeTable<'a>>,
     known: RefCell<BTreeSet<String>>,
+    /// What to say of keys that were known once.
+    moved: RefCell<BTreeMap<&'static str, Fault>>,
 }
 
 /// Elements are compared with each other, and nobody reads a longer list.
@@ -36,12 +38,25 @@ const LIST_LENGTH_MAX: usize = 4096;
 impl<'a> Table<'a> {
     /// The whole file.
     pub(super) fn root(entries: &'a DeTable<'a>, base: &'a Path, errors: &'a Errors<'a>) -> Self {
-        Self { errors, base, name: String::new(), offset: 0, entries: Some(entries), known: RefCell::default() }
+        let (known, moved) = Default::default();
+        Self { errors, base, name: String::new(), offset: 0, entries: Some(entries), known, moved }
     }
 
     /// Whether the key is written.
     pub(super) fn has(&self, key: &str) -> bool {
         self.entries.is_some_and(|entries| entries.contains_key(key))
+    }
+
+    /// Whether a key is written in a section, whatever it holds.
+    pub(super) fn has_in(&self, section: &str, key: &str) -> bool {
+        let section =
+            self.entries.and_then(|entries| entries.get(section)).and_then(|value| value.get_ref().as_table());
+        section.is_some_and(|section| section.contains_key(key))
+    }
+
+    /// Says where a key is now that was here once.
+    pub(super) fn moved(&self, key: &'static str, fault: Fault) {
+        self.moved.borrow_mut().insert(key, fault);
     }
 
     /// A value that may be left out.
@@ -82,6 +97,10 @@ impl<'a> Table<'a> {
         self.required(key, fix, path).map(|path| self.resolve(path))
     }
 
+    pub(super) fn optional_path(&self, key: &str) -> Result<Option<PathBuf>, Reported> {
+        Ok(self.optional(key, path)?.map(|path| self.resolve(path)))
+    }
+
     /// A relative path is relative to the configuration's folder.
     pub(super) fn resolve(&self, path: PathBuf) -> PathBuf {
         self.base.join(path)
@@ -106,7 +125,8 @@ impl<'a> Table<'a> {
         Ok(self.list(key, parse)?.unwrap_or_default().into_iter().collect())
     }
 
-    fn list<T: PartialEq>(
+    /// A list that may be left out.
+    pub(super) fn list<T: PartialEq>(
         &self,
         key: &str,
         parse: impl Fn(&DeValue<'a>) -> Result<T, Fault>,
@@ -155,6 +175,43 @@ impl<'a> Table<'a> {
             parse(text).map_err(|fault| self.errors.report(key.span().start, &self.path(text), fault))
         };
         keys.map(name).collect()
+    }
+
+    /// A table whose keys are free, with its values.
+    pub(super) fn map<T>(
+        &self,
+        name: impl Fn(&str) -> Result<String, Fault>,
+        value: impl Fn(&DeValue<'a>) -> Result<T, Fault>,
+    ) -> Result<BTreeMap<String, T>, Reported> {
+        let names = self.names(name);
+        if names.len() > LIST_LENGTH_MAX {
+            let rule = format!("must have at most {LIST_LENGTH_MAX} entries");
+            return Err(self.report(Fault::new(rule, "shorten the table")));
+        }
+        let entry = |name: Result<String, Reported>| {
+            let name = name?;
+            let value = self.required(&name, "write a value", &value)?;
+            Ok((name, value))
+        };
+        let entries: Vec<_> = names.into_iter().map(entry).collect();
+        entries.into_iter().collect()
+    }
+
+    /// The sections of a table whose keys are free, by name.
+    pub(super) fn sections<K, T>(
+        &self,
+        name: impl Fn(&str) -> Result<K, Fault>,
+        mut read: impl FnMut(&K, &Table<'a>) -> Result<T, Reported>,
+    ) -> Result<Vec<T>, Reported> {
+        let parsed = self.names(|text| Ok((name(text)?, text.to_owned())));
+        let sections: Vec<_> = parsed
+            .into_iter()
+            .map(|parsed| {
+                let (name, text) = parsed?;
+                self.section(&text, |table| read(&name, table))
+            })
+            .collect();
+        sections.into_iter().collect()
     }
 
     /// A section of which everything has a default.
@@ -217,6 +274,10 @@ impl<'a> Table<'a> {
         let keys = self.entries.into_iter().flat_map(DeTable::keys);
         for key in keys.filter(|key| !known.contains(key.get_ref().as_ref())) {
             let text: &str = key.get_ref();
+            if let Some(fault) = self.moved.borrow().get(text) {
+                self.errors.report(key.span().start, &self.path(text), fault.clone());
+                continue;
+            }
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let fix = match nearest(text, &known) {
                 Some(suggestion) => format!("did you mean `{suggestion}`?"),
@@ -243,8 +304,8 @@ impl<'a> Table<'a> {
     }
 
     fn at(&self, key: &str, offset: usize, entries: Option<&'a DeTable<'a>>) -> Table<'a> {
-        let known = RefCell::default();
-        Table { errors: self.errors, base: self.base, name: self.path(key), offset, entries, known }
+        let (known, moved) = Default::default();
+        Table { errors: self.errors, base: self.base, name: self.path(key), offset, entries, known, moved }
     }
 
     fn entry(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -256,7 +317,8 @@ impl<'a> Table<'a> {
         self.errors.report(value.span().start, &self.path(key), fault)
     }
 
-    fn path(&self, key: &str) -> String {
+    /// Dotted path of a key.
+    pub(super) fn path(&self, key: &str) -> String {
         let key = printable(key);
         if self.name.is_empty() { key } else { format!("{}.{key}", self.name) }
     }

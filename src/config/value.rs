@@ -1,10 +1,11 @@
 //! Single values: from TOML to what they mean.
 
-use std::{borrow::Cow, fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{borrow::Cow, fmt, ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use toml::de::DeValue;
 
 use super::error::Fault;
+use crate::types::{AccountId, DnsName, Region, SpiffeId, TrustDomain, UriName};
 
 /// What a value may be, and what it is when nothing is written.
 pub(super) struct Bounded<T> {
@@ -13,6 +14,8 @@ pub(super) struct Bounded<T> {
     pub(super) max: T,
 }
 
+/// Names are written in policies and keys; what is longer is a mistake.
+const NAME_LENGTH_MAX: usize = 64;
 /// Longer durations are mistakes; every key has its own, lower maximum. 2^32 ms are seven weeks.
 const DURATION_MAX: Duration = Duration::from_millis(u32::MAX as u64);
 
@@ -30,12 +33,14 @@ pub(super) fn boolean(value: &DeValue<'_>) -> Result<bool, Fault> {
 }
 
 pub(super) fn integer(value: &DeValue<'_>, bounds: &Bounded<u32>) -> Result<u32, Fault> {
+    integer_within(value, bounds.min..=bounds.max)?.ok_or_else(|| bounds.fault(|number| *number))
+}
+
+/// An integer; none if it is not within the range.
+pub(super) fn integer_within(value: &DeValue<'_>, range: RangeInclusive<u32>) -> Result<Option<u32>, Fault> {
     let digits = value.as_integer().ok_or_else(|| wrong_type("an integer", value, "write a number without quotes"))?;
     let number = u32::from_str_radix(digits.as_str(), digits.radix());
-    number
-        .ok()
-        .filter(|number| (bounds.min..=bounds.max).contains(number))
-        .ok_or_else(|| bounds.fault(|number| *number))
+    Ok(number.ok().filter(|number| range.contains(number)))
 }
 
 pub(super) fn duration(value: &DeValue<'_>, bounds: &Bounded<Duration>) -> Result<Duration, Fault> {
@@ -48,15 +53,6 @@ pub(super) fn duration(value: &DeValue<'_>, bounds: &Bounded<Duration>) -> Resul
     Err(bounds.fault(|duration| DurationText(*duration)))
 }
 
-pub(super) fn socket_address(value: &DeValue<'_>) -> Result<SocketAddr, Fault> {
-    text(value)?.parse().map_err(|_| {
-        Fault::new(
-            "must be an IP address and a port",
-            r#"write "127.0.0.1:8443" or "[::1]:8443"; names are not looked up"#,
-        )
-    })
-}
-
 /// A path as it is written, before it is made relative to the configuration's folder.
 pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Fault> {
     let text = text(value)?;
@@ -65,6 +61,73 @@ pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Fault> {
         return Err(Fault::new("must be a path", "write the path of a file, not its content"));
     }
     Ok(PathBuf::from(text))
+}
+
+/// A name that we give: to a group, a listener, an issuer. Holds nothing that separates the parts of a subject.
+pub(super) fn name(text: &str) -> Result<String, Fault> {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b".-_".contains(&b);
+    if text.is_empty() || text.len() > NAME_LENGTH_MAX || !text.bytes().all(allowed) {
+        return Err(Fault::new("must be a name of 1 to 64 characters of A-Z a-z 0-9 . - _", "rename it"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A text of printable ASCII without spaces.
+pub(super) fn word(text: &str, length_max: usize) -> Result<String, Fault> {
+    if text.is_empty() || text.len() > length_max || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        let rule = format!("must have 1 to {length_max} characters of printable ASCII, without spaces");
+        return Err(Fault::new(rule, "write it just as the other side spells it"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A text in one line.
+pub(super) fn line(text: &str, length_max: usize) -> Result<String, Fault> {
+    if text.is_empty() || text.len() > length_max || text.chars().any(char::is_control) {
+        let rule = format!("must have 1 to {length_max} bytes, in one line");
+        return Err(Fault::new(rule, "write it just as the other side spells it"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn trust_domain(text: &str) -> Result<TrustDomain, Fault> {
+    text.parse().map_err(|rule| Fault::of_rule(rule, "write `example.org`, without `spiffe://` and path"))
+}
+
+pub(super) fn spiffe_id(text: &str) -> Result<SpiffeId, Fault> {
+    text.parse().map_err(|rule| Fault::of_rule(rule, "write a SPIFFE ID such as `spiffe://example.org/ops/alice`"))
+}
+
+pub(super) fn dns_name(text: &str) -> Result<DnsName, Fault> {
+    let fix = if text.contains('*') {
+        "list each name, or recognise callers by spiffe_trust_domains"
+    } else {
+        "write `deployer.ops.example.org`"
+    };
+    text.parse().map_err(|rule| Fault::of_rule(rule, fix))
+}
+
+pub(super) fn uri_name(text: &str) -> Result<UriName, Fault> {
+    let fix = if text.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("spiffe:")) {
+        "name its trust domain in spiffe_trust_domains, and say in policy what each ID may"
+    } else {
+        "write `urn:example:deployer`, just as the certificate spells it"
+    };
+    text.parse().map_err(|rule| Fault::of_rule(rule, fix))
+}
+
+pub(super) fn region(text: &str) -> Result<Region, Fault> {
+    if text == "aws-global" {
+        return Err(Fault::new(
+            "must not be aws-global: the global STS endpoint does not know AssumeRoot",
+            "name a region such as us-east-1",
+        ));
+    }
+    text.parse().map_err(|rule| Fault::of_rule(rule, "look it up in the AWS General Reference, \"Regional endpoints\""))
+}
+
+pub(super) fn account(text: &str) -> Result<AccountId, Fault> {
+    text.parse().map_err(|rule| Fault::of_rule(rule, "write it in quotes, with its leading zeros"))
 }
 
 pub(super) fn wrong_type(expected: &str, value: &DeValue<'_>, fix: impl Into<Cow<'static, str>>) -> Fault {

@@ -6,6 +6,7 @@ use http::{Request, Response};
 use tonic::{body::Body, service::Routes};
 use tower::{Service, ServiceBuilder};
 
+use super::{EdgeCounters, activity::ConnectionLayer, receipt::ReceiptLayer};
 use crate::{
     authn::{Authenticator, AuthnLayer},
     layers::{RequestIdLayer, SpanLayer, panic_guard},
@@ -18,17 +19,22 @@ use crate::{
 pub(super) fn stack(
     routes: Routes,
     authenticator: Arc<Authenticator>,
+    counters: Arc<EdgeCounters>,
 ) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static {
     ServiceBuilder::new()
-        // Outermost, so that each answer has an id: refusals and panics too.
+        // Outermost: the others read the facts about the peer, and a request counts as activity until all of them are done.
+        .layer(ConnectionLayer)
+        // Outside whatever answers by itself, so that each answer has an id: refusals and panics too.
         .layer(RequestIdLayer)
         // Outside the panic guard and authentication, so that their answers are logged like any other.
         .layer(SpanLayer)
         // Inside the span, so that the panic's line carries the request id; outside authentication, which parses
         // what strangers send.
         .layer(panic_guard())
-        // Innermost: behind it, who is asking is known, and identity headers are gone.
+        // Behind it, who is asking is known, and identity headers are gone.
         .layer(AuthnLayer::new(authenticator))
+        // Innermost: nothing of a message is read before it has a place, and strangers have few.
+        .layer(ReceiptLayer::new(counters))
         .service(routes)
 }
 

@@ -4,11 +4,13 @@ use std::{
     convert::Infallible,
     fs, io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{
         Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -17,7 +19,11 @@ use hyper_util::rt::TokioIo;
 use rcgen::CertificateParams;
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, SupportedProtocolVersion, crypto::aws_lc_rs, version::TLS13};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, sync::Notify};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::TcpStream,
+    sync::Notify,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::{
     Status,
@@ -28,7 +34,7 @@ use tonic::{
 };
 use tower::Service;
 
-use super::{TlsFiles, tls::ALPN_H2};
+use super::{ClientCa, EdgeLimits, TlsFiles, tls::ALPN_H2};
 use crate::{
     authn::{
         Authentication, PeerFacts,
@@ -113,9 +119,27 @@ fn describe(request: &Request<Body>) -> Response<Body> {
     tell("x-headers", &names.join(","));
     tell("x-seen-id", request.extensions().get::<RequestId>().unwrap().as_str());
     if let Some(peer) = request.extensions().get::<PeerFacts>() {
+        tell("x-remote", &peer.remote.to_string());
         tell("x-certificates", &peer.certificates.len().to_string());
     }
     response
+}
+
+/// Bounds that get into no test's way.
+pub(super) fn limits() -> EdgeLimits {
+    EdgeLimits {
+        connections_max: 64,
+        handshakes_max: 64,
+        streams_per_connection_max: 8,
+        header_bytes_max: 8 * 1024,
+        connection_age_max: Duration::from_secs(3600),
+        connection_age_grace: Duration::from_secs(60),
+        idle_max: Duration::from_secs(3600),
+        keepalive_interval: Duration::from_secs(3600),
+        keepalive_timeout: Duration::from_secs(3600),
+        handshake_timeout: Duration::from_secs(3600),
+        shutdown_grace: Duration::from_secs(3600),
+    }
 }
 
 /// The CA that the server's certificate comes from, and that clients trust.
@@ -157,9 +181,17 @@ impl Files {
         fs::remove_file(self.dir.path().join(name)).unwrap();
     }
 
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Clients must show a certificate.
     pub(super) fn paths(&self) -> TlsFiles {
-        let path = |name| self.dir.path().join(name);
-        TlsFiles { certificate: path("tls.crt"), private_key: path("tls.key"), client_ca: path("ca.crt") }
+        self.paths_with(ClientCa::Required(self.path("ca.crt")))
+    }
+
+    pub(super) fn paths_with(&self, client_ca: ClientCa) -> TlsFiles {
+        TlsFiles { certificate: self.path("tls.crt"), private_key: self.path("tls.key"), client_ca }
     }
 }
 
@@ -183,8 +215,23 @@ impl Client {
         version: &'static SupportedProtocolVersion,
         protocols: &[&[u8]],
     ) -> Self {
+        Self::of(&SERVERS, addr, identity, version, protocols)
+    }
+
+    /// A client that believes other servers.
+    pub(super) fn believing(servers: &TestCa, addr: SocketAddr, identity: Option<&Issued>) -> Self {
+        Self::of(servers, addr, identity, &TLS13, &[ALPN_H2])
+    }
+
+    fn of(
+        servers: &TestCa,
+        addr: SocketAddr,
+        identity: Option<&Issued>,
+        version: &'static SupportedProtocolVersion,
+        protocols: &[&[u8]],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(SERVERS.der.clone()).unwrap();
+        roots.add(servers.der.clone()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[version]).unwrap();
         let builder = builder.with_root_certificates(roots);
@@ -205,14 +252,21 @@ impl Client {
         Ok(stream)
     }
 
+    /// A connection on which the client has said the first words of HTTP/2.
+    pub(super) async fn connect_and_greet(&self) -> io::Result<TlsStream<TcpStream>> {
+        let mut stream = self.connect().await?;
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await?;
+        Ok(stream)
+    }
+
     /// A gRPC channel over one connection.
     pub(super) async fn channel(&self) -> Result<Channel, tonic::transport::Error> {
         let client = self.clone();
-        let connector = tower::service_fn(move |_| {
+        channel(move || {
             let client = client.clone();
-            async move { client.connect().await.map(TokioIo::new) }
-        });
-        Endpoint::from_static("http://rootgate.example.org").connect_with_connector(connector).await
+            async move { client.connect().await }
+        })
+        .await
     }
 
     /// One call over a connection of its own.
@@ -224,6 +278,20 @@ impl Client {
     pub(super) fn kinds(&self) -> Vec<HandshakeKind> {
         self.kinds.lock().unwrap().clone()
     }
+}
+
+/// A gRPC channel over one connection that `connect` makes.
+pub(super) async fn channel<C, F, S>(connect: C) -> Result<Channel, tonic::transport::Error>
+where
+    C: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let connector = tower::service_fn(move |_| {
+        let connecting = connect();
+        async move { connecting.await.map(TokioIo::new) }
+    });
+    Endpoint::from_static("http://rootgate.example.org").connect_with_connector(connector).await
 }
 
 /// One call with an empty message.

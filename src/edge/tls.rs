@@ -1,109 +1,99 @@
-//! The TLS configuration of the listener, from three PEM files. Refuses to be anything less than mutual TLS.
+//! The TLS configuration of a listener, from files. Refuses to be anything less than what was asked for.
 
+mod bundle;
 mod fault;
+mod files;
+mod reload;
+mod server;
 
 pub use fault::{TlsError, TlsFault, TlsProblem, TlsRole};
+pub use files::{ClientCa, TlsFiles};
+pub use reload::{Reloaded, TlsReloader};
 
-use std::{
-    fmt, fs,
-    io::Read as _,
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
-};
+pub(super) use server::{client_verifier, identity, server_config};
 
-use rustls::{
-    RootCertStore, ServerConfig,
-    crypto::{CryptoProvider, aws_lc_rs},
-    server::{ClientCertVerifierBuilder, NoServerSessionStorage, WebPkiClientVerifier},
-    sign::{CertifiedKey, SingleCertAndKey},
-    version::{TLS12, TLS13},
-};
+use std::{fmt, path::Path, sync::Arc};
+
+use rustls::{RootCertStore, ServerConfig, server::danger::ClientCertVerifier};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use self::files::Contents;
 use crate::clock::Timestamp;
 
-/// Largest file that is read. A bundle of a hundred CAs has about 200 KiB; a wrong path must not fill the memory.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The one application protocol: gRPC is HTTP/2 (RFC 9113, section 3.3).
 pub(super) const ALPN_H2: &[u8] = b"h2";
 
-/// Where the TLS material is. Each file is PEM.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// The server's certificate, followed by its intermediates.
-    pub certificate: PathBuf,
-    /// The private key of the certificate, not encrypted.
-    pub private_key: PathBuf,
-    /// The CAs that issue certificates to clients.
-    pub client_ca: PathBuf,
-}
-
-/// Reads the files and makes the configuration. `now` judges the server's certificate.
+/// Reads the files and makes the configuration. `now` judges the certificates.
 ///
 /// # Errors
 ///
-/// All that is wrong with any of the files. There is no fallback: without a usable client CA there is no listener.
+/// All that is wrong with any of the files. There is no fallback: without a usable client CA, where one is configured,
+/// there is no listener.
 pub fn load(files: &TlsFiles, now: Timestamp) -> Result<Arc<ServerConfig>, TlsError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    configure(files, &Contents::read(files), now).map(|configured| configured.config)
+}
+
+/// A configuration, and when it has to be made again although no file has changed.
+struct Configured {
+    config: Arc<ServerConfig>,
+    /// When the first of the client CAs expires: from then on it must no longer be believed.
+    client_ca_expires: Option<Timestamp>,
+}
+
+fn configure(files: &TlsFiles, contents: &Contents, now: Timestamp) -> Result<Configured, TlsError> {
     let mut problems = Problems::default();
-    let chain = problems.keep(TlsRole::Certificate, &files.certificate, |pem| server_chain(pem, now));
-    let key = problems.keep(TlsRole::PrivateKey, &files.private_key, private_key);
-    let roots = problems.keep(TlsRole::ClientCa, &files.client_ca, |pem| client_roots(pem, now));
-    let verifier = roots.and_then(|roots| {
-        problems.note(TlsRole::ClientCa, &files.client_ca, client_verifier(roots, &provider).build().map_err(refused))
+    let chain = problems.note(
+        TlsRole::Certificate,
+        &files.certificate,
+        contents.certificate().and_then(|pem| server_chain(pem, now)),
+    );
+    let key = problems.note(TlsRole::PrivateKey, &files.private_key, contents.private_key().and_then(private_key));
+    let clients = match &files.client_ca {
+        ClientCa::None => Some(None),
+        ClientCa::Required(file) | ClientCa::Optional(file) => {
+            let made = contents.client_ca().and_then(|bytes| clients(files, bytes, now));
+            problems.note(TlsRole::ClientCa, file, made).map(Some)
+        }
+    };
+    let identity = chain.zip(key).and_then(|(chain, key)| match identity(chain, key) {
+        // A certificate that is well-formed and still not usable, such as one of X.509 version 1.
+        Err(rustls::Error::InvalidCertificate(why)) => {
+            let fault = TlsFault::BrokenCertificate { at: 1, why: why.to_string() };
+            problems.note(TlsRole::Certificate, &files.certificate, Err(fault))
+        }
+        made => problems.note(TlsRole::PrivateKey, &files.private_key, made.map_err(key_fault)),
     });
-    let identity = chain.zip(key).and_then(|(chain, key)| {
-        problems.note(TlsRole::PrivateKey, &files.private_key, certified(chain, key, &provider))
-    });
-    // 1.2 stays for clients that have nothing newer; rustls offers only its forward-secret AEAD suites.
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13, &TLS12]);
-    let builder = problems.note(TlsRole::Certificate, &files.certificate, builder.map_err(refused));
-    let (Some(builder), Some(verifier), Some(identity)) = (builder, verifier, identity) else {
+    let (Some(clients), Some(identity)) = (clients, identity) else {
         return Err(TlsError::new(problems.found));
     };
-    let config = builder.with_client_cert_verifier(verifier).with_cert_resolver(Arc::new(identity));
-    Ok(Arc::new(harden(config)))
+    let (verifier, client_ca_expires) = clients.unzip();
+    let config =
+        problems.note(TlsRole::Certificate, &files.certificate, server_config(identity, verifier).map_err(refused));
+    let config = config.ok_or_else(|| TlsError::new(problems.found))?;
+    Ok(Configured { config, client_ca_expires })
 }
 
-/// Sets what has no place in the builder.
-fn harden(mut config: ServerConfig) -> ServerConfig {
-    config.alpn_protocols = vec![ALPN_H2.to_vec()];
-    // No resumption: a resumed session repeats an old verdict about the client's certificate, under a CA bundle that
-    // may have been replaced and past a validity that may have ended. Connections are few and long, so a full handshake
-    // for each costs nothing that matters.
-    config.session_storage = Arc::new(NoServerSessionStorage {});
-    config.send_tls13_tickets = 0;
-    config.max_tls13_tickets = 0;
-    // Early data can be replayed (RFC 8446, section 8), and an act of root must not be.
-    config.max_early_data_size = 0;
-    config
+type Clients = (Arc<dyn ClientCertVerifier>, Timestamp);
+
+fn clients(files: &TlsFiles, bytes: &[u8], now: Timestamp) -> Result<Clients, TlsFault> {
+    let authorities = if bundle::is_json(bytes) { bundle::authorities(bytes)? } else { certificates(bytes)? };
+    let (roots, expires) = client_roots(authorities, now)?;
+    let verifier = client_verifier(roots, files.client_certificate()).map_err(refused)?;
+    Ok((verifier, expires))
 }
 
-/// Without `allow_unauthenticated`: a client certificate is demanded in every handshake.
-fn client_verifier(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> ClientCertVerifierBuilder {
-    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-}
-
-fn certified(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-    provider: &CryptoProvider,
-) -> Result<SingleCertAndKey, TlsFault> {
-    let key = provider.key_provider.load_private_key(key).map_err(|error| TlsFault::BrokenKey(error.to_string()))?;
-    let identity = CertifiedKey::new(chain, key);
-    match identity.keys_match() {
-        Ok(()) => Ok(SingleCertAndKey::from(identity)),
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => Err(TlsFault::KeyMismatch),
-        Err(error) => Err(refused(error)),
+fn key_fault(error: rustls::Error) -> TlsFault {
+    match error {
+        rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch) => TlsFault::KeyMismatch,
+        error => TlsFault::BrokenKey(error.to_string()),
     }
 }
 
 fn server_chain(pem: &[u8], now: Timestamp) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let chain = certificates(pem)?;
     for (at, der) in (1..).zip(&chain) {
-        let certificate = parse(at, der)?;
-        let (not_before, not_after) = validity(&certificate);
+        let (not_before, not_after) = validity(&parse(at, der)?);
         if now < not_before {
             return Err(TlsFault::NotYetValid { at, not_before });
         }
@@ -122,11 +112,16 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsFault> {
     }
 }
 
-/// The trust anchors. WebPKI looks neither at an anchor's validity nor at whether it is a CA, so this does.
-fn client_roots(pem: &[u8], now: Timestamp) -> Result<RootCertStore, TlsFault> {
+/// The trust anchors, and when the first of them expires. WebPKI looks neither at an anchor's validity nor at whether it
+/// is a CA, so this does.
+pub(super) fn client_roots(
+    authorities: Vec<CertificateDer<'static>>,
+    now: Timestamp,
+) -> Result<(RootCertStore, Timestamp), TlsFault> {
     let mut roots = RootCertStore::empty();
-    let mut newest_expiry = None;
-    for (at, der) in (1..).zip(certificates(pem)?) {
+    let mut newest_expired = None;
+    let mut first_to_expire = None;
+    for (at, der) in (1..).zip(authorities) {
         let certificate = parse(at, &der)?;
         if !certificate.is_ca() {
             return Err(TlsFault::NotACa { at });
@@ -135,15 +130,24 @@ fn client_roots(pem: &[u8], now: Timestamp) -> Result<RootCertStore, TlsFault> {
         if now > not_after {
             // Bundles keep old CAs through a rotation; they are no longer believed, and not worth an outage.
             tracing::warn!(at, %not_after, "a client CA has expired and is left out");
-            newest_expiry = newest_expiry.max(Some((not_after, at)));
+            newest_expired = newest_expired.max(Some((not_after, at)));
             continue;
         }
+        first_to_expire = Some(first_to_expire.map_or(not_after, |first: Timestamp| first.min(not_after)));
         roots.add(der).map_err(|error| TlsFault::BrokenCertificate { at, why: error.to_string() })?;
     }
-    match newest_expiry {
-        Some((not_after, at)) if roots.is_empty() => Err(TlsFault::Expired { at, not_after }),
-        _ => Ok(roots),
+    match (first_to_expire, newest_expired) {
+        (Some(expires), _) => Ok((roots, expires)),
+        (None, Some((not_after, at))) => Err(TlsFault::Expired { at, not_after }),
+        (None, None) => Err(TlsFault::NoBlock("CERTIFICATE")),
     }
+}
+
+/// When the first certificate of a chain ends.
+pub(super) fn expires(chain: &[CertificateDer<'_>]) -> Result<Timestamp, TlsFault> {
+    let ends: Result<Vec<_>, _> =
+        (1..).zip(chain).map(|(at, der)| parse(at, der).map(|certificate| validity(&certificate).1)).collect();
+    ends?.into_iter().min().ok_or(TlsFault::NoBlock("CERTIFICATE"))
 }
 
 /// At least one certificate, each well-formed PEM.
@@ -173,16 +177,6 @@ fn refused(error: impl fmt::Display) -> TlsFault {
     TlsFault::Refused(error.to_string())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
-    let fault = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => TlsFault::Missing,
-        _ => TlsFault::Unreadable(error.to_string()),
-    };
-    let mut bytes = Vec::new();
-    fs::File::open(path).map_err(fault)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(fault)?;
-    if bytes.len() as u64 > FILE_BYTES_MAX { Err(TlsFault::TooLarge) } else { Ok(bytes) }
-}
-
 /// Collects, so that one start shows all there is to mend.
 #[derive(Default)]
 struct Problems {
@@ -190,41 +184,9 @@ struct Problems {
 }
 
 impl Problems {
-    fn keep<T>(&mut self, role: TlsRole, file: &Path, make: impl FnOnce(&[u8]) -> Result<T, TlsFault>) -> Option<T> {
-        self.note(role, file, read(file).and_then(|pem| make(&pem)))
-    }
-
     fn note<T>(&mut self, role: TlsRole, file: &Path, made: Result<T, TlsFault>) -> Option<T> {
         let add = |fault| self.found.push(TlsProblem { role, file: file.to_owned(), fault });
         made.map_err(add).ok()
-    }
-}
-
-/// Holds the configuration that the next handshake uses. A reload makes a new one with [`load`] and calls
-/// [`replace`](Self::replace); when loading fails it does not, so that the last good one stays.
-#[derive(Debug)]
-pub struct TlsConfigHandle {
-    config: RwLock<Arc<ServerConfig>>,
-}
-
-impl TlsConfigHandle {
-    /// Starts with `config`.
-    #[must_use]
-    pub fn new(config: Arc<ServerConfig>) -> Self {
-        Self { config: RwLock::new(config) }
-    }
-
-    /// The configuration for a handshake that begins now.
-    #[must_use]
-    pub fn current(&self) -> Arc<ServerConfig> {
-        // An `Arc` is swapped whole, so a panic elsewhere cannot leave half of one behind.
-        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Uses `config` from the next handshake on. Connections that exist keep what they agreed on until they reach
-    /// their maximum age.
-    pub fn replace(&self, config: Arc<ServerConfig>) {
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) const fn time_limit(kind: Kind) -> Duration {
         Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy => 90,
         Kind::DeleteRootCredentials => 120,
         Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => 60,
+        // Asks nobody.
+        Kind::ExplainAccess => 5,
     };
     Duration::from_secs(seconds)
 }
@@ -35,7 +37,20 @@ pub(super) const fn exclusive(kind: Kind) -> bool {
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery => true,
         // Two sessions or two audits do not disturb each other.
-        Kind::AssumeRoot | Kind::AuditRootCredentials => false,
+        Kind::AssumeRoot | Kind::AuditRootCredentials | Kind::ExplainAccess => false,
+    }
+}
+
+/// Whether the act reaches the account that it is about, so that the account must be one that may be reached.
+pub(super) const fn reaches_account(kind: Kind) -> bool {
+    match kind {
+        Kind::AssumeRoot
+        | Kind::UnlockBucketPolicy
+        | Kind::UnlockQueuePolicy
+        | Kind::DeleteRootCredentials
+        | Kind::AllowPasswordRecovery
+        | Kind::AuditRootCredentials => true,
+        Kind::ExplainAccess => false,
     }
 }
 

@@ -45,6 +45,7 @@ const CLAIM_LENGTH_MAX: usize = 256;
 
 pub(super) fn caller(caller: &Caller) -> CallerRecord {
     CallerRecord {
+        listener: caller.listener().to_owned(),
         scheme: caller.scheme().name().to_owned(),
         subject: caller.subject().to_owned(),
         attributes: caller.attributes().clone(),

@@ -27,6 +27,7 @@ impl Journal {
             | Event::Outcome(_)
             | Event::StrayOutcome(_)
             | Event::Refusal(_)
+            | Event::Reloaded { .. }
             | Event::Interrupted { .. } => Oversize::Trim,
         };
         let (request, mut answer) = Request::new(encode(&event, oversize)?, false, false);

@@ -20,6 +20,14 @@ pub enum Event {
         /// SHA-256 of the policies, as hexadecimal digits.
         policy_sha256: Option<String>,
     },
+    /// Something that says who is believed or what is allowed was replaced while the gateway runs. Policies are in force
+    /// only after this record, the others since just before.
+    Reloaded {
+        /// What: `policies`, `organization`, `tls:LISTENER` or `jwt:ISSUER`.
+        what: String,
+        /// SHA-256 of the policies, as in `Started`; none for the others.
+        sha256: Option<String>,
+    },
     /// The gateway went down in order. A `Started` without a `Stopped` before it tells of a crash.
     Stopped {},
     /// An act was allowed and is about to start.
@@ -143,6 +151,8 @@ pub struct Refusal {
 /// An authenticated identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallerRecord {
+    /// Name of the listener that the caller came through.
+    pub listener: String,
     /// How the identity was proven.
     pub scheme: String,
     /// Stable id of the caller.

@@ -120,6 +120,7 @@ pub(super) fn intent(operation_id: OperationId) -> Event {
 
 fn caller() -> CallerRecord {
     CallerRecord {
+        listener: "main".to_owned(),
         scheme: "mtls".to_owned(),
         subject: "spiffe://example/ns/a".to_owned(),
         attributes: BTreeMap::from([("trust_domain".to_owned(), "example".to_owned())]),

@@ -4,7 +4,6 @@
 
 use std::{
     future::Future,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -21,7 +20,7 @@ use tower::{Layer, Service};
 use tracing::Span;
 
 use super::RequestId;
-use crate::authn::PeerFacts;
+use crate::authn::{PeerFacts, Remote};
 
 /// Longest path that is logged; the longest of ours and of the standard services is half of it.
 const PATH_BYTES_MAX: usize = 128;
@@ -146,7 +145,7 @@ struct Completion {
 
 impl Completion {
     fn of<B>(request: &Request<B>) -> Self {
-        let peer: Option<SocketAddr> = request.extensions().get::<PeerFacts>().map(|peer| peer.remote_addr);
+        let peer: Option<Remote> = request.extensions().get::<PeerFacts>().map(|peer| peer.remote);
         let id = request.extensions().get::<RequestId>();
         let span = tracing::info_span!(
             "rpc",

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{Conclusion, Operation, Verification};
+use super::{Conclusion, Means, Operation, Verification};
 use crate::{
-    authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, AwsFailure, Fate, RootCredentials, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    aws::{AwsFailure, Fate, RootCredentials, Trail},
     clock::Timestamp,
     error::Error,
     types::{AccountId, Kind, Region, TaskPolicy},
@@ -38,10 +38,6 @@ impl Ask for AllowPasswordRecovery {
         Target::Account(self.account)
     }
 
-    fn task_policy(&self) -> TaskPolicy {
-        TaskPolicy::IamCreateRootUserPassword
-    }
-
     fn region(&self) -> Option<&Region> {
         None
     }
@@ -55,10 +51,16 @@ impl Ask for AllowPasswordRecovery {
     }
 }
 
+impl RootTask for AllowPasswordRecovery {
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::IamCreateRootUserPassword
+    }
+}
+
 impl Operation for AllowPasswordRecovery {
     type Output = RecoveryAllowed;
 
-    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RecoveryAllowed, Error> {
+    async fn act(permit: &Permit<Self>, Means { aws, .. }: Means<'_>, trail: &Trail) -> Result<RecoveryAllowed, Error> {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let root = session.root_credentials();
         // Read first: after an answer that was lost, only this tells whether a profile that is there now is this act's.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Conclusion, Operation};
+use super::{Conclusion, Means, Operation};
 use crate::{
-    authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, Fate, IssuedCredentials, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    aws::{Fate, IssuedCredentials, Trail},
     error::Error,
     types::{AccountId, Kind, Region, Rule, TaskPolicy},
 };
@@ -62,10 +62,6 @@ impl Ask for AssumeRoot {
         Target::Account(self.account)
     }
 
-    fn task_policy(&self) -> TaskPolicy {
-        self.task_policy
-    }
-
     fn region(&self) -> Option<&Region> {
         None
     }
@@ -82,10 +78,20 @@ impl Ask for AssumeRoot {
     }
 }
 
+impl RootTask for AssumeRoot {
+    fn task_policy(&self) -> TaskPolicy {
+        self.task_policy
+    }
+}
+
 impl Operation for AssumeRoot {
     type Output = IssuedCredentials;
 
-    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<IssuedCredentials, Error> {
+    async fn act(
+        permit: &Permit<Self>,
+        Means { aws, .. }: Means<'_>,
+        trail: &Trail,
+    ) -> Result<IssuedCredentials, Error> {
         let duration = permit.operation().duration.seconds();
         aws.issue(permit, duration, trail).await.map_err(|failure| match failure.fate {
             // Perhaps there is a session now that nobody holds. It ends by itself, but it must not be called "not done".

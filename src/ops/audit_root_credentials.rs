@@ -3,10 +3,10 @@
 use futures_util::future::try_join_all;
 use serde_json::json;
 
-use super::{Conclusion, Operation};
+use super::{Conclusion, Means, Operation};
 use crate::{
-    authz::{Argument, Ask, Permit, Target, Why},
-    aws::{AccessKeyFacts, Aws, AwsFailure, KeyUse, MfaDeviceFacts, RootCredentials, SigningCertificateFacts, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    aws::{AccessKeyFacts, AwsFailure, KeyUse, MfaDeviceFacts, RootCredentials, SigningCertificateFacts, Trail},
     clock::Timestamp,
     error::Error,
     types::{AccountId, Kind, Region, TaskPolicy},
@@ -59,10 +59,6 @@ impl Ask for AuditRootCredentials {
         Target::Account(self.account)
     }
 
-    fn task_policy(&self) -> TaskPolicy {
-        TaskPolicy::IamAuditRootUserCredentials
-    }
-
     fn region(&self) -> Option<&Region> {
         None
     }
@@ -76,10 +72,20 @@ impl Ask for AuditRootCredentials {
     }
 }
 
+impl RootTask for AuditRootCredentials {
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::IamAuditRootUserCredentials
+    }
+}
+
 impl Operation for AuditRootCredentials {
     type Output = RootCredentialsAudit;
 
-    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RootCredentialsAudit, Error> {
+    async fn act(
+        permit: &Permit<Self>,
+        Means { aws, .. }: Means<'_>,
+        trail: &Trail,
+    ) -> Result<RootCredentialsAudit, Error> {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         // Boxed: the futures of four SDK calls at a time are large.
         Box::pin(inventory(&session.root_credentials())).await.map_err(AwsFailure::into_error)

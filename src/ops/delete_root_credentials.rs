@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{Conclusion, Operation, Verification};
+use super::{Conclusion, Means, Operation, Verification};
 use crate::{
-    authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, AwsFailure, CredentialItem, Fate, RootCredentials, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    aws::{AwsFailure, CredentialItem, Fate, RootCredentials, Trail},
     error::{Error, ErrorReason},
     types::{AccountId, CredentialKind, Kind, Region, TaskPolicy},
 };
@@ -115,10 +115,6 @@ impl Ask for DeleteRootCredentials {
         Target::Account(self.account)
     }
 
-    fn task_policy(&self) -> TaskPolicy {
-        TaskPolicy::IamDeleteRootUserCredentials
-    }
-
     fn region(&self) -> Option<&Region> {
         None
     }
@@ -132,10 +128,20 @@ impl Ask for DeleteRootCredentials {
     }
 }
 
+impl RootTask for DeleteRootCredentials {
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::IamDeleteRootUserCredentials
+    }
+}
+
 impl Operation for DeleteRootCredentials {
     type Output = RootCredentialsDeletion;
 
-    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<RootCredentialsDeletion, Error> {
+    async fn act(
+        permit: &Permit<Self>,
+        Means { aws, .. }: Means<'_>,
+        trail: &Trail,
+    ) -> Result<RootCredentialsDeletion, Error> {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let root = session.root_credentials();
         let listed = list(&root, permit.operation().kinds.iter().copied()).await;

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{
-    Conclusion, Operation,
+    Conclusion, Means, Operation,
     unlock::{RemovablePolicy, Unlocked, delete_policy},
 };
 use crate::{
-    authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, AwsFailure, BucketPolicies, BucketRegion, RootSession, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    aws::{AwsFailure, BucketPolicies, BucketRegion, RootSession, Trail},
     error::{Error, ErrorReason},
     types::{AccountId, BucketName, Kind, Region, TaskPolicy},
 };
@@ -42,10 +42,6 @@ impl Ask for UnlockBucketPolicy {
         Target::Bucket(self.account, self.bucket.clone())
     }
 
-    fn task_policy(&self) -> TaskPolicy {
-        TaskPolicy::S3UnlockBucketPolicy
-    }
-
     fn region(&self) -> Option<&Region> {
         self.region.as_ref()
     }
@@ -59,10 +55,16 @@ impl Ask for UnlockBucketPolicy {
     }
 }
 
+impl RootTask for UnlockBucketPolicy {
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::S3UnlockBucketPolicy
+    }
+}
+
 impl Operation for UnlockBucketPolicy {
     type Output = BucketUnlocked;
 
-    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<BucketUnlocked, Error> {
+    async fn act(permit: &Permit<Self>, Means { aws, .. }: Means<'_>, trail: &Trail) -> Result<BucketUnlocked, Error> {
         let operation = permit.operation();
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let region = match &operation.region {

@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use super::{
-    Conclusion, Operation,
+    Conclusion, Means, Operation,
     unlock::{RemovablePolicy, Unlocked, delete_policy},
 };
 use crate::{
-    authz::{Argument, Ask, Permit, Target, Why},
-    aws::{Aws, AwsFailure, QueuePolicies, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    aws::{AwsFailure, QueuePolicies, Trail},
     error::Error,
     types::{Kind, QueueRef, Region, TaskPolicy},
 };
@@ -38,10 +38,6 @@ impl Ask for UnlockQueuePolicy {
         Target::Queue(self.queue.clone())
     }
 
-    fn task_policy(&self) -> TaskPolicy {
-        TaskPolicy::SqsUnlockQueuePolicy
-    }
-
     fn region(&self) -> Option<&Region> {
         Some(&self.queue.region)
     }
@@ -55,10 +51,16 @@ impl Ask for UnlockQueuePolicy {
     }
 }
 
+impl RootTask for UnlockQueuePolicy {
+    fn task_policy(&self) -> TaskPolicy {
+        TaskPolicy::SqsUnlockQueuePolicy
+    }
+}
+
 impl Operation for UnlockQueuePolicy {
     type Output = QueueUnlocked;
 
-    async fn act(permit: &Permit<Self>, aws: &Aws, trail: &Trail) -> Result<QueueUnlocked, Error> {
+    async fn act(permit: &Permit<Self>, Means { aws, .. }: Means<'_>, trail: &Trail) -> Result<QueueUnlocked, Error> {
         let queue = &permit.operation().queue;
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let policies = session.queue_policies(&queue.region)?;

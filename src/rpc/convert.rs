@@ -1,5 +1,9 @@
 //! Message to operation: parse, don't validate. All fields that break a rule are named at once.
 
+mod explain;
+
+pub(super) use explain::explain_access;
+
 use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use super::SessionDurations;

@@ -6,12 +6,13 @@ use tonic::Status;
 
 use super::status::status_with;
 use crate::{
+    authz::{Deciding, Effect},
     aws::{AwsCall, IssuedCredentials, KeyUse, MfaDeviceFacts, SigningCertificateFacts},
     clock::Timestamp,
     gate::{Done, Receipt},
     ops::{
-        BucketUnlocked, Deletion, DeletionStatus, PreviousPolicy, QueueUnlocked, RecoveryAllowed, RootCredentialsAudit,
-        RootCredentialsDeletion, UsedAccessKey, Verification,
+        AccessExplained, BucketUnlocked, Deletion, DeletionStatus, PreviousPolicy, QueueUnlocked, RecoveryAllowed,
+        RootCredentialsAudit, RootCredentialsDeletion, UsedAccessKey, Verification,
     },
     pb,
     types::CredentialKind,
@@ -54,6 +55,32 @@ pub(super) fn unlock_queue_policy(done: Done<QueueUnlocked>) -> Result<pb::Unloc
         queue_url: url,
         plan: None,
     })
+}
+
+pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessResponse {
+    let AccessExplained { explanation, policy_sha256 } = done.output;
+    let deciding = |policy: Deciding| pb::DecidingPolicy {
+        description: policy.annotations.get("description").cloned().unwrap_or_default(),
+        policy_id: policy.id,
+        effect: match policy.effect {
+            Effect::Permit => pb::PolicyEffect::Permit,
+            Effect::Forbid => pb::PolicyEffect::Forbid,
+        }
+        .into(),
+    };
+    pb::ExplainAccessResponse {
+        receipt: Some(receipt(done.receipt)),
+        allowed: explanation.allowed,
+        deciding_policies: explanation.deciding.into_iter().map(deciding).collect(),
+        errors: explanation.errors,
+        groups: explanation.in_groups.into_iter().collect(),
+        organizational_units: explanation
+            .account
+            .placement
+            .map(|placement| placement.units.into_iter().map(|(id, _name)| id).collect())
+            .unwrap_or_default(),
+        policy_sha256,
+    }
 }
 
 /// A shortfall is an error, so that nobody takes part for all; the items ride in its details.

@@ -41,7 +41,7 @@ const fn code(reason: ErrorReason) -> Code {
         ErrorReason::AccountNotInOrganization | ErrorReason::BucketNotFound | ErrorReason::QueueNotFound => {
             Code::NotFound
         }
-        ErrorReason::AwsThrottled => Code::ResourceExhausted,
+        ErrorReason::AwsThrottled | ErrorReason::RateLimited => Code::ResourceExhausted,
         ErrorReason::OutcomeUnknown => Code::Unknown,
         ErrorReason::AwsMisconfigured | ErrorReason::Internal => Code::Internal,
     }

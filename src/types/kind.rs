@@ -20,17 +20,20 @@ pub enum Kind {
     AllowPasswordRecovery,
     /// Lists root credentials.
     AuditRootCredentials,
+    /// Says whether somebody may do an act, and why. Reaches no account.
+    ExplainAccess,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AssumeRoot,
         Self::UnlockBucketPolicy,
         Self::UnlockQueuePolicy,
         Self::DeleteRootCredentials,
         Self::AllowPasswordRecovery,
         Self::AuditRootCredentials,
+        Self::ExplainAccess,
     ];
 
     /// Name of the RPC, of the Cedar action and in the journal.
@@ -43,6 +46,7 @@ impl Kind {
             Self::DeleteRootCredentials => "DeleteRootCredentials",
             Self::AllowPasswordRecovery => "AllowPasswordRecovery",
             Self::AuditRootCredentials => "AuditRootCredentials",
+            Self::ExplainAccess => "ExplainAccess",
         }
     }
 
@@ -56,7 +60,7 @@ impl Kind {
             | Self::UnlockQueuePolicy
             | Self::DeleteRootCredentials
             | Self::AllowPasswordRecovery => true,
-            Self::AuditRootCredentials => false,
+            Self::AuditRootCredentials | Self::ExplainAccess => false,
         }
     }
 }

@@ -241,8 +241,9 @@ class Site:
         shutil.copy(ROOT / "deploy/policy/default.cedar", self.folder / "policies")
         (self.folder / "policies/more.cedar").write_text(policies)
         (self.folder / "rootgate.toml").write_text(f"""
-[server]
+[listeners.main]
 listen = "127.0.0.1:0"
+schemes = ["mtls"]
 tls = {{ certificate = "server.pem", private_key = "server.key", client_ca = "ca.pem" }}
 
 [authentication.mtls]

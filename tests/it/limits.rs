@@ -6,7 +6,7 @@ use aws_root_simulator::Fault;
 use rootgate::pb;
 use tonic::Code;
 
-use crate::harness::{AUDITOR, OPERATOR, PAYMENTS, World, answer, refused, unlock_bucket};
+use crate::harness::{AUDITOR, OPERATOR, PAYMENTS, STRANGER, World, answer, refused, unlock_bucket};
 
 #[tokio::test]
 async fn a_message_of_five_mebibytes_is_refused() {
@@ -64,4 +64,50 @@ pub async fn until(condition: impl Fn() -> bool) {
         assert!(tokio::time::Instant::now() < deadline, "it did not happen in time");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_too_often_is_told_when_to_come_back_and_others_are_served() {
+    let limits = "operations_per_minute = 6\nburst = 3\nrefusals_recorded_per_minute = 2";
+    let world = World::start_configured("limits.caller", limits).await;
+    let mut auditor = world.as_caller(AUDITOR).await;
+    for _ in 0..3 {
+        auditor.audit(PAYMENTS).await.unwrap();
+    }
+    for _ in 0..5 {
+        let refusal = refused(auditor.audit(PAYMENTS).await, Code::ResourceExhausted, "RATE_LIMITED");
+        let retry = tonic_types::StatusExt::get_details_retry_info(&refusal.status).unwrap().retry_delay.unwrap();
+        assert!(retry <= Duration::from_secs(10), "{retry:?}");
+    }
+    world.as_caller(OPERATOR).await.audit(PAYMENTS).await.unwrap();
+    let recorded = world.records().await.into_iter().filter(|record| record.text("error/reason") == "RATE_LIMITED");
+    assert_eq!(recorded.count(), 2, "a flood of one caller is sampled");
+}
+
+#[tokio::test]
+async fn one_caller_cannot_take_every_slot() {
+    let world = World::start_configured("limits.caller", "in_flight_max = 1").await;
+    world.aws.inject(Fault::on("sts", "AssumeRoot").latency(Duration::from_millis(1500)));
+    let mut slow = world.as_caller(AUDITOR).await;
+    let mut same = world.as_caller(AUDITOR).await;
+    let slow = tokio::spawn(async move { slow.audit(PAYMENTS).await });
+    until(|| in_flight(&world)).await;
+    refused(same.audit(PAYMENTS).await, Code::ResourceExhausted, "RATE_LIMITED");
+    world.as_caller(OPERATOR).await.audit(PAYMENTS).await.unwrap();
+    slow.await.unwrap().unwrap();
+    same.audit(PAYMENTS).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_kind_has_one_budget_for_everybody_which_the_refused_cannot_use_up() {
+    let world = World::start_configured("limits.operations.AuditRootCredentials", "per_minute = 1\nburst = 2").await;
+    for _ in 0..5 {
+        let refusal = world.as_caller(STRANGER).await.audit(PAYMENTS).await;
+        refused(refusal, Code::PermissionDenied, "PERMISSION_DENIED");
+    }
+    world.as_caller(OPERATOR).await.audit(PAYMENTS).await.unwrap();
+    let mut auditor = world.as_caller(AUDITOR).await;
+    auditor.audit(PAYMENTS).await.unwrap();
+    refused(auditor.audit(PAYMENTS).await, Code::ResourceExhausted, "RATE_LIMITED");
+    world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
 }

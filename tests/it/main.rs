@@ -16,12 +16,16 @@ mod pki;
 
 mod aws_errors;
 mod cancel;
+mod flood;
 mod harness;
 mod identity;
 mod journal;
 mod limits;
+mod matrix;
 mod process;
+mod reload;
 mod rpc;
+mod schemes;
 mod secrets;
 mod standard_services;
 mod targets;

@@ -4,6 +4,7 @@ mod allow_password_recovery;
 mod assume_root;
 mod audit_root_credentials;
 mod delete_root_credentials;
+mod explain_access;
 mod unlock_bucket_policy;
 mod unlock_queue_policy;
 mod unserved;

@@ -59,8 +59,8 @@ const TONIC: Fence = Fence {
 const HTTP: Fence = Fence {
     names: &["http", "http_body", "http_body_util", "hyper", "hyper_util"],
     how: Named::Crate,
-    inside: &["src/edge", "src/layers", "src/rpc", "src/authn"],
-    rule: "only edge, layers, rpc and authn name http",
+    inside: &["src/edge", "src/layers", "src/rpc", "src/authn", "src/fetch"],
+    rule: "only edge, layers, rpc, authn and fetch name http",
     fix: "read what you need in a layer, and pass it on as a value of your own",
 };
 const CEDAR: Fence = Fence {
@@ -69,6 +69,13 @@ const CEDAR: Fence = Fence {
     inside: &["src/authz"],
     rule: "only authz names Cedar",
     fix: "ask `authz::Engine`, and let the `Ask` of the operation carry what policy has to see",
+};
+const TOKENS: Fence = Fence {
+    names: &["jsonwebtoken"],
+    how: Named::Crate,
+    inside: &["src/authn/jwt"],
+    rule: "only the scheme jwt names the library for tokens",
+    fix: "let `authn::JwtIssuers` verify it",
 };
 const SQLX: Fence = Fence {
     names: &["sqlx"],
@@ -87,8 +94,8 @@ const ENVIRONMENT: Fence = Fence {
 const FILES: Fence = Fence {
     names: &["fs", "File", "OpenOptions", "read_dir", "canonicalize", "is_file", "is_dir", "try_exists"],
     how: Named::Word,
-    inside: &["src/config", "src/edge/tls", "src/journal", "src/app/policies.rs"],
-    rule: "only config, TLS, the journal and the policy loader touch files",
+    inside: &["src/config", "src/edge/tls", "src/edge/listener", "src/journal", "src/app/files.rs", "src/policy"],
+    rule: "only config, TLS, the listener's socket, the journal, the policy loader and one place of the composition touch files",
     fix: "load it where the configuration is loaded, and hand the content in",
 };
 const CLOCK: Fence = Fence {
@@ -177,6 +184,11 @@ fn only_authorization_names_cedar() {
 }
 
 #[test]
+fn only_the_scheme_jwt_names_the_library_for_tokens() {
+    check(&TOKENS);
+}
+
+#[test]
 fn only_the_store_names_sqlx() {
     check(&SQLX);
 }
@@ -258,6 +270,7 @@ fn every_fence_stops_its_bad_sample() {
         (&TONIC, "src/app/check.rs", "use tonic_types as details;"),
         (&HTTP, "src/gate.rs", "use http::HeaderMap;"),
         (&CEDAR, "src/gate.rs", "use cedar_policy::{Authorizer, Decision};"),
+        (&TOKENS, "src/authn/layer.rs", "fn a() { jsonwebtoken::decode(); }"),
         (&SQLX, "src/journal/writer.rs", "fn a() { sqlx::query(); }"),
         (&ENVIRONMENT, "src/telemetry.rs", "fn a() { std::env::var(); }"),
         (&FILES, "src/gate.rs", "use std::{fs, io};"),

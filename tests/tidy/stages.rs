@@ -9,29 +9,51 @@ use crate::{
 
 /// Every stage, in the order of the request, and the stages that it may import. A line may only get shorter, unless the
 /// code map in docs/ARCHITECTURE.md says why.
-const STAGES: [(&str, &[&str]); 17] = [
-    ("cli", &["app", "config", "journal", "lockout", "telemetry", "types"]),
+const STAGES: [(&str, &[&str]); 20] = [
+    ("cli", &["app", "authz", "config", "journal", "lockout", "policy", "telemetry", "types"]),
     ("config", &["types"]),
     ("telemetry", &["clock", "config"]),
     // The composition root: the only stage that constructs the others.
     (
         "app",
-        &["authn", "authz", "aws", "clock", "config", "edge", "error", "gate", "journal", "ops", "pb", "rpc", "types"],
+        &[
+            "authn",
+            "authz",
+            "aws",
+            "clock",
+            "config",
+            "edge",
+            "error",
+            "fetch",
+            "gate",
+            "journal",
+            "ops",
+            "organization",
+            "pb",
+            "policy",
+            "rpc",
+            "types",
+        ],
     ),
-    ("edge", &["authn", "clock", "layers"]),
+    ("edge", &["authn", "clock", "layers", "types"]),
     // `PeerFacts` only.
     ("layers", &["authn"]),
-    // Of the layers, `LogBudget` only.
-    ("authn", &["clock", "layers", "types"]),
+    ("authn", &["clock", "fetch", "types"]),
+    // Asks issuers and AWS; knows neither.
+    ("fetch", &[]),
     ("rpc", &["authn", "authz", "aws", "clock", "error", "gate", "ops", "pb", "types"]),
-    ("gate", &["authn", "authz", "aws", "error", "journal", "ops", "types"]),
+    ("gate", &["authn", "authz", "aws", "clock", "error", "journal", "ops", "organization", "types"]),
     // Defines `Ask`, and knows no operation.
-    ("authz", &["authn", "types"]),
+    ("authz", &["authn", "clock", "types"]),
     // Records what it is given, and knows no operation.
     ("journal", &["clock", "types"]),
     // Not authn: an act sees its permit, and no identity to decide by. Not journal: the gate records.
     ("ops", &["authz", "aws", "clock", "error", "types"]),
     ("aws", &["authz", "clock", "error", "types"]),
+    // Keeps the tree that policies judge by.
+    ("organization", &["authz", "aws", "clock", "types"]),
+    // Offline work with policies: the same engine, without a gateway.
+    ("policy", &["authn", "authz", "clock", "types"]),
     // Judges texts: no input, no output.
     ("lockout", &["types"]),
     ("clock", &[]),

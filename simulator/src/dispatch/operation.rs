@@ -60,6 +60,9 @@ impl Operation {
     /// Carries it out.
     pub(super) fn act(&self, turn: &mut Turn<'_>, request_id: &str) -> Result<Reply, ApiError> {
         match self {
+            Self::Sts(action, _) if action == "GetCallerIdentity" && query::asks_for_json(turn.message) => {
+                Ok(query::json_success(action, &sts::caller_identity_json(turn), request_id))
+            }
             Self::Sts(action, params) => {
                 let result = sts::handle(turn, action, params)?;
                 Ok(query::success(query::STS, action, Some(&result), request_id))

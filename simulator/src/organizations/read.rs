@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{account_not_found, invalid_input, paged, required};
+use super::{account_not_found, invalid_input, paged, required, units};
 use crate::error::ApiError;
 use crate::protocol::json::Input;
 use crate::protocol::page::Page;
@@ -37,19 +37,14 @@ pub(super) fn list_accounts(turn: &Turn<'_>, input: &Input) -> Result<Value, Api
 }
 
 pub(super) fn list_accounts_for_parent(turn: &Turn<'_>, input: &Input) -> Result<Value, ApiError> {
-    let parent = required(input, "ParentId")?;
-    let organization = &turn.world.organization;
-    if parent != organization.root_id && !organization.units.iter().any(|unit| unit.id == parent) {
-        return Err(ApiError::new(400, "ParentNotFoundException", "You specified a parent that doesn't exist."));
-    }
+    let parent = units::parent(turn, input)?;
     accounts(turn, input, |account| parent_of(turn.world, account).0 == parent)
 }
 
 pub(super) fn list_parents(turn: &Turn<'_>, input: &Input) -> Result<Value, ApiError> {
     let child = required(input, "ChildId")?;
     let organization = &turn.world.organization;
-    let unit = organization.units.iter().find(|unit| unit.id == child);
-    let (id, kind) = match (unit, turn.world.account(child)) {
+    let (id, kind) = match (organization.unit_by_id(child), turn.world.account(child)) {
         (Some(unit), _) => match unit.parent.as_deref().and_then(|name| organization.unit(name)) {
             Some(parent) => (parent.id.as_str(), "ORGANIZATIONAL_UNIT"),
             None => (organization.root_id.as_str(), "ROOT"),
@@ -77,9 +72,11 @@ pub(super) fn list_roots(turn: &Turn<'_>, input: &Input) -> Result<Value, ApiErr
 
 pub(super) fn list_tags(turn: &Turn<'_>, input: &Input) -> Result<Value, ApiError> {
     let resource = required(input, "ResourceId")?;
-    let tags = match turn.world.account(resource).filter(|account| account.in_organization) {
-        Some(account) => account.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect(),
-        None if resource.starts_with("r-") || resource.starts_with("ou-") => Vec::new(),
+    let organization = &turn.world.organization;
+    let of_account = turn.world.account(resource).filter(|account| account.in_organization).map(|found| &found.tags);
+    let tags = match of_account.or_else(|| organization.unit_by_id(resource).map(|unit| &unit.tags)) {
+        Some(tags) => tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect(),
+        None if resource == organization.root_id => Vec::new(),
         None => {
             return Err(ApiError::new(400, "TargetNotFoundException", "You specified a target that doesn't exist."));
         }

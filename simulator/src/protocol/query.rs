@@ -1,5 +1,7 @@
 //! The query protocol of STS and IAM: form parameters in, XML out.
 
+use serde_json::{Value, json};
+
 use super::{Reply, Xml};
 use crate::error::ApiError;
 use crate::message::{Message, pairs};
@@ -48,6 +50,31 @@ pub(crate) fn lower_first(name: &str) -> String {
     characters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_lowercase(), characters.as_str()))
 }
 
+/// Whether the caller wants JSON: STS answers so if it is asked to. (All of STS does; here GetCallerIdentity and errors.)
+pub(crate) fn asks_for_json(message: &Message) -> bool {
+    message.header("accept") == Some("application/json")
+}
+
+/// A success in JSON.
+pub(crate) fn json_success(action: &str, result: &Value, request_id: &str) -> Reply {
+    let (response, result_name) = (format!("{action}Response"), format!("{action}Result"));
+    let body = json!({ response: { result_name: result, "ResponseMetadata": { "RequestId": request_id } } });
+    Reply::new(200, "application/json", body.to_string())
+}
+
+/// An error in JSON.
+pub(crate) fn json_error(error: &ApiError, request_id: &str) -> Reply {
+    let body = json!({
+        "Error": { "Code": error.code, "Message": error.message, "Type": blame(error) },
+        "RequestId": request_id,
+    });
+    Reply::new(error.status, "application/json", body.to_string())
+}
+
+fn blame(error: &ApiError) -> &'static str {
+    if error.status < 500 { "Sender" } else { "Receiver" }
+}
+
 /// A success.
 pub(crate) fn success(namespace: &str, action: &str, result: Option<&Xml>, request_id: &str) -> Reply {
     let mut xml = Xml::new();
@@ -66,11 +93,10 @@ pub(crate) fn success(namespace: &str, action: &str, result: Option<&Xml>, reque
 
 /// An error.
 pub(crate) fn error(namespace: &str, error: &ApiError, request_id: &str) -> Reply {
-    let blame = if error.status < 500 { "Sender" } else { "Receiver" };
     let mut xml = Xml::new();
     xml.element(&format!("ErrorResponse xmlns=\"{namespace}\""), |xml| {
         xml.element("Error", |xml| {
-            xml.text("Type", blame).text("Code", &error.code).text("Message", &error.message);
+            xml.text("Type", blame(error)).text("Code", &error.code).text("Message", &error.message);
         });
         xml.text("RequestId", request_id);
     });

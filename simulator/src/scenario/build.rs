@@ -86,6 +86,7 @@ fn units(raw: Vec<raw::Unit>, check: &Checker<'_>) -> Result<Vec<OrganizationalU
             parent: raw.parent.map(toml::Spanned::into_inner),
             scps: check.policies(raw.scps)?,
             rcps: check.policies(raw.rcps)?,
+            tags: raw.tags,
         });
     }
     Ok(units)

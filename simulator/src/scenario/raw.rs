@@ -80,6 +80,8 @@ pub(super) struct Unit {
     pub(super) scps: Vec<Text>,
     #[serde(default)]
     pub(super) rcps: Vec<Text>,
+    #[serde(default)]
+    pub(super) tags: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]

@@ -123,6 +123,8 @@ fn incomplete(text: &str) -> Malformed {
 pub(crate) fn guess_service(message: &Message) -> Service {
     let target = message.header("x-amz-target").unwrap_or_default();
     let form = message.header("content-type").unwrap_or_default().starts_with("application/x-www-form-urlencoded");
+    // A presigned call of the query protocol whose signature cannot be read.
+    let form = form || message.query_param("Action").is_some();
     match (target.split('.').next(), form) {
         (Some("AmazonSQS"), _) => Service::Sqs,
         (Some("AWSOrganizationsV20161128"), _) => Service::Organizations,

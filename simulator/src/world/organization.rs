@@ -30,6 +30,8 @@ pub struct OrganizationalUnit {
     pub scps: Vec<String>,
     /// Resource control policies attached to it, beside `RCPFullAWSAccess`.
     pub rcps: Vec<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// One account registered as a delegated administrator for one service.
@@ -84,10 +86,30 @@ impl Organization {
         self.units.iter().find(|unit| unit.name == name)
     }
 
+    /// A unit by its id.
+    pub fn unit_by_id(&self, id: &str) -> Option<&OrganizationalUnit> {
+        self.units.iter().find(|unit| unit.id == id)
+    }
+
     /// The units above an account, from the top down. A parent that is missing or a circle ends the walk.
     pub fn units_above(&self, account: &Account) -> Vec<&OrganizationalUnit> {
+        self.units_down_to(account.ou.as_deref())
+    }
+
+    /// `o-…/r-…/ou-…/account/`, as Organizations writes it in `Account.Paths`.
+    pub fn path_of(&self, account: &Account) -> String {
+        format!("{}{}/", self.path_down_to(account.ou.as_deref()), account.id)
+    }
+
+    /// `o-…/r-…/ou-…/`, down to the unit of this name.
+    pub(crate) fn path_down_to(&self, unit: Option<&str>) -> String {
+        let units: String = self.units_down_to(unit).iter().map(|unit| format!("{}/", unit.id)).collect();
+        format!("{}/{}/{units}", self.id, self.root_id)
+    }
+
+    fn units_down_to(&self, unit: Option<&str>) -> Vec<&OrganizationalUnit> {
         let mut chain = Vec::new();
-        let mut next = account.ou.as_deref();
+        let mut next = unit;
         while let Some(unit) = next.and_then(|name| self.unit(name)) {
             if chain.len() > self.units.len() {
                 break;
@@ -97,12 +119,6 @@ impl Organization {
         }
         chain.reverse();
         chain
-    }
-
-    /// `o-…/r-…/ou-…/account/`, as Organizations writes it in `Account.Paths`.
-    pub fn path_of(&self, account: &Account) -> String {
-        let units: String = self.units_above(account).iter().map(|unit| format!("{}/", unit.id)).collect();
-        format!("{}/{}/{units}{}/", self.id, self.root_id, account.id)
     }
 }
 

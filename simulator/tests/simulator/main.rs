@@ -12,6 +12,7 @@ mod assume_root;
 mod authorization;
 mod client;
 mod faults;
+mod organization;
 mod paging;
 mod signatures;
 

@@ -183,3 +183,69 @@ async fn presigned_requests_verify_and_expire() {
     let answer = deliver(&simulator.endpoint(), session.presign(&old, Duration::from_secs(60))).await.unwrap();
     assert_eq!(answer.refusal(), (403, "SignatureDoesNotMatch".into()));
 }
+
+const IDENTITY: &str = "/?Action=GetCallerIdentity&Version=2011-06-15";
+
+/// How EKS, Vault and the like let a caller prove an identity: the verifier sends the header that was signed.
+#[tokio::test]
+async fn an_extra_header_of_a_presigned_request_must_come_as_it_was_signed() {
+    let simulator = simulator().await;
+    let gateway = Client::of(&simulator, "gateway");
+    let out = Outgoing::new("sts", "GET", IDENTITY).header("x-audience", "ours");
+    let presigned = || gateway.presign(&out, Duration::from_secs(60));
+    assert!(presigned().uri().query().unwrap().contains("X-Amz-SignedHeaders=host%3Bx-audience"));
+    assert_eq!(deliver(&simulator.endpoint(), presigned()).await.unwrap().status, 200);
+    for value in [Some("theirs"), Some("ours, theirs"), Some(""), None] {
+        let mut request = presigned();
+        request.headers_mut().remove("x-audience");
+        if let Some(value) = value {
+            request.headers_mut().insert("x-audience", value.parse().unwrap());
+        }
+        let answer = deliver(&simulator.endpoint(), request).await.unwrap();
+        assert_eq!(answer.refusal(), (403, "SignatureDoesNotMatch".into()), "{value:?}");
+    }
+    let early = Outgoing { time: SystemTime::now() + Duration::from_secs(16 * 60), ..out };
+    let answer = deliver(&simulator.endpoint(), gateway.presign(&early, Duration::from_secs(60))).await.unwrap();
+    assert_eq!(answer.refusal(), (403, "SignatureDoesNotMatch".into()));
+}
+
+#[tokio::test]
+async fn sts_answers_in_json_if_it_is_asked_to() {
+    let simulator = simulator().await;
+    let gateway = Client::of(&simulator, "gateway");
+    let out = Outgoing::new("sts", "GET", IDENTITY);
+    let ask = async |accept: &str, change: fn(String) -> String| {
+        let request = gateway.presign(&out, Duration::from_secs(60));
+        let (mut head, body) = request.into_parts();
+        head.uri = change(head.uri.to_string()).parse().unwrap();
+        head.headers.insert("accept", accept.parse().unwrap());
+        deliver(&simulator.endpoint(), http::Request::from_parts(head, body)).await.unwrap()
+    };
+    let answer = ask("application/json", |uri| uri).await;
+    assert_eq!(answer.header("content-type"), "application/json");
+    let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    let result = &json["GetCallerIdentityResponse"]["GetCallerIdentityResult"];
+    assert_eq!(result["Account"], "222222222222");
+    let session =
+        result["Arn"].as_str().unwrap().strip_prefix("arn:aws:sts::222222222222:assumed-role/gateway/").unwrap();
+    let user_id = result["UserId"].as_str().unwrap();
+    assert!(user_id.starts_with("AROA") && user_id.ends_with(&format!(":{session}")), "{user_id}");
+    assert!(json["GetCallerIdentityResponse"]["ResponseMetadata"]["RequestId"].is_string());
+
+    for (change, code) in [
+        ((|uri| uri.replace("2011-06-15", "2011-06-16")) as fn(String) -> String, "SignatureDoesNotMatch"),
+        (|uri| uri.replace("aws4_request", "aws5_request"), "IncompleteSignature"),
+    ] {
+        let answer = ask("application/json", change).await;
+        let json: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!((json["Error"]["Code"].as_str(), json["Error"]["Type"].as_str()), (Some(code), Some("Sender")));
+        assert!(json["RequestId"].is_string());
+    }
+    for accept in ["*/*", "application/xml"] {
+        let answer = ask(accept, |uri| uri).await;
+        assert_eq!(
+            (answer.header("content-type"), answer.xml("Account").as_deref()),
+            ("text/xml", Some("222222222222"))
+        );
+    }
+}

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    authn::testing::{Issued, TestCa, client_params, rules, uri},
+    authn::testing::{Issued, TestCa, client_params, mtls_only, uri},
     clock::{ManualClock, Timestamp},
 };
 
@@ -27,10 +27,11 @@ static ALICE_ISSUED: LazyLock<Issued> =
 /// Sends one request through the layer: the response, and the request as the inner service saw it.
 async fn send(request: Request<()>) -> (Response<String>, Option<Request<()>>) {
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
-    let layer = AuthnLayer::new(Arc::new(Authenticator::new(rules(), clock)));
+    let layer = AuthnLayer::new(Arc::new(mtls_only(clock)));
     let seen = Arc::new(Mutex::new(None));
-    let inner = tower::service_fn(|request: Request<()>| {
-        *seen.lock().unwrap() = Some(request);
+    let keeping = Arc::clone(&seen);
+    let inner = tower::service_fn(move |request: Request<()>| {
+        *keeping.lock().unwrap() = Some(request);
         async { Ok::<_, Infallible>(Response::new(String::from("inner"))) }
     });
     let response = layer.layer(inner).oneshot(request).await.unwrap();
@@ -127,18 +128,18 @@ async fn readiness_is_that_of_the_inner_service() {
     impl Service<Request<()>> for Counting {
         type Response = Response<String>;
         type Error = &'static str;
-        type Future = Ready<Result<Response<String>, &'static str>>;
+        type Future = std::future::Ready<Result<Response<String>, &'static str>>;
         fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), &'static str>> {
             self.0.fetch_add(1, Ordering::SeqCst);
             Poll::Ready(Err("not ready"))
         }
         fn call(&mut self, _request: Request<()>) -> Self::Future {
-            ready(Ok(Response::default()))
+            std::future::ready(Ok(Response::default()))
         }
     }
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix(0, 0)));
     let inner = Counting::default();
-    let service = AuthnLayer::new(Arc::new(Authenticator::new(rules(), clock))).layer(inner.clone());
+    let service = AuthnLayer::new(Arc::new(mtls_only(clock))).layer(inner.clone());
     assert_eq!(service.oneshot(request(OPEN, None)).await.unwrap_err(), "not ready");
     assert_eq!(inner.0.load(Ordering::SeqCst), 1);
 }

@@ -1,25 +1,25 @@
 //! Both sides of every bound.
 
-use super::*;
+use super::{authentication::with_scheme, *};
 
 #[test]
 fn durations_and_numbers_have_bounds() {
     const DURATION: &str = "must be a duration (write a whole number and ms, s, m or h in quotes, such as \"30s\")";
     for (line, expected) in [
-        ("shutdown_grace = \"30 s\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
-        ("shutdown_grace = \"1.5s\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
-        ("shutdown_grace = \"-1s\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
-        ("shutdown_grace = \"99999999999999999999h\"", format!("f:3:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"30 s\"", format!("f:18:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"1.5s\"", format!("f:18:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"-1s\"", format!("f:18:18: server.shutdown_grace: {DURATION}")),
+        ("shutdown_grace = \"99999999999999999999h\"", format!("f:18:18: server.shutdown_grace: {DURATION}")),
         (
             "shutdown_grace = \"0s\"",
-            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 25s)".to_owned(),
+            "f:18:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 25s)".to_owned(),
         ),
         (
             "shutdown_grace = \"601s\"",
-            "f:3:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 25s)".to_owned(),
+            "f:18:18: server.shutdown_grace: must be from 100ms to 10m (leave it out for 25s)".to_owned(),
         ),
     ] {
-        assert_eq!(errors(&minimal_plus("8443\"", line)), [expected], "{line}");
+        assert_eq!(errors(&format!("{MINIMAL}[server]\n{line}\n")), [expected], "{line}");
     }
 }
 
@@ -33,6 +33,11 @@ fn every_bound_holds_on_both_sides() {
         ("server.limits", "message_bytes_max", 32_768, 1_048_576),
         ("server.limits", "header_bytes_max", 4096, 65_536),
         ("server.limits", "operations_in_flight_max", 1, 1024),
+        ("limits.caller", "operations_per_minute", 1, 60_000),
+        ("limits.caller", "burst", 1, 10_000),
+        ("limits.caller", "in_flight_max", 1, 64),
+        ("limits.caller", "refusals_recorded_per_minute", 1, 6000),
+        ("limits.operations.AssumeRoot", "per_minute", 1, 60_000),
         ("aws", "attempts_max", 1, 10),
         ("aws", "assume_root_per_second_max", 1, 100),
     ];
@@ -48,7 +53,8 @@ fn every_bound_holds_on_both_sides() {
     }
     let durations = [
         ("server", "shutdown_grace", 100, 600_000),
-        ("server.tls", "handshake_timeout", 100, 60_000),
+        ("server", "reload_interval", 1000, 3_600_000),
+        ("listeners.main.tls", "handshake_timeout", 100, 60_000),
         ("server.limits", "connection_age_max", 1000, 86_400_000),
         ("server.limits", "connection_age_grace", 1000, 600_000),
         ("server.limits", "keepalive_interval", 1000, 3_600_000),
@@ -59,18 +65,38 @@ fn every_bound_holds_on_both_sides() {
         ("aws", "operation_timeout", 5000, 300_000),
         ("aws", "attempt_timeout", 3000, 20_000),
         ("aws", "connect_timeout", 100, 5000),
+        ("organization", "refresh", 60_000, 3_600_000),
+        ("organization", "stale_after", 60_000, 86_400_000),
+        ("authentication.jwt.issuers.login", "token_age_max", 60_000, 604_800_000),
+        ("authentication.jwt.issuers.login", "keys_max_age", 300_000, 604_800_000),
+        ("authentication.aws_iam", "token_age_max", 30_000, 900_000),
     ];
     for (section, key, min, max) in durations {
         for (millis, accepted) in [(0, false), (min - 1, false), (min, true), (max, true), (max + 1, false)] {
             assert_bound(section, key, &format!("\"{millis}ms\""), accepted);
         }
     }
+    // Clocks may be exact.
+    for (leeway, accepted) in [("\"0s\"", true), ("\"5m\"", true), ("\"300001ms\"", false)] {
+        assert_bound("authentication.jwt.issuers.login", "leeway", leeway, accepted);
+    }
 }
 
 fn assert_bound(section: &str, key: &str, value: &str, accepted: bool) {
+    let line = format!("{key} = {value}");
     let text = match section {
-        "server.limits" => format!("{MINIMAL}[server.limits]\n{key} = {value}\n"),
-        section => minimal_plus(&format!("[{section}]"), &format!("{key} = {value}")),
+        "listeners.main.tls" | "aws" => minimal_plus(&format!("[{section}]"), &line),
+        "organization" if key == "stale_after" => {
+            format!("{MINIMAL}[organization]\nsource = 'aws'\nrefresh = '1m'\n{line}\n")
+        }
+        "organization" => format!("{MINIMAL}[organization]\nsource = 'aws'\n{line}\n"),
+        "authentication.jwt.issuers.login" => {
+            with_scheme("'jwt'", &format!("[{section}]\nissuer = 'https://a.example'\naudiences = ['a']\n{line}"))
+        }
+        "authentication.aws_iam" => {
+            with_scheme("'aws_iam'", &format!("[{section}]\naudience = 'a'\naccounts = ['111122223333']\n{line}"))
+        }
+        section => format!("{MINIMAL}[{section}]\n{line}\n"),
     };
     match parse(&text) {
         Ok(_) => assert!(accepted, "{section}.{key} = {value} was accepted"),

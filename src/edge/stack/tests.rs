@@ -5,7 +5,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    authn::testing::{TestCa, client_params, rules, uri},
+    authn::testing::{TestCa, client_params, mtls_only, uri},
     clock::{ManualClock, Timestamp},
     edge::testing::{GATED, OPEN, Probe, routes},
     layers::testing::captured,
@@ -14,7 +14,7 @@ use crate::{
 /// Sends a request with a client certificate or without, and returns the log and the head of the response.
 async fn send(path: &str, proven: bool) -> (String, Response<()>) {
     let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
-    let service = stack(routes(Probe::default()).await, Arc::new(Authenticator::new(rules(), clock)));
+    let service = stack(routes(Probe::default()).await, Arc::new(mtls_only(clock)), Arc::default());
     let mut request = Request::post(path)
         .header("x-request-id", "req-7")
         .header("authorization", "Bearer canary-token")

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use crate::clock::Timestamp;
 
-/// One of the three files.
+/// One of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsRole {
     /// The server's certificate chain.
@@ -25,7 +25,7 @@ pub enum TlsFault {
     #[error("the file cannot be read ({0}); give the user that runs rootgate permission to read it")]
     Unreadable(String),
     /// It is larger than anything of its kind.
-    #[error("the file has more than 1 MiB; check that the path names a PEM file")]
+    #[error("the file has more than 1 MiB; check the path")]
     TooLarge,
     /// It is not PEM.
     #[error("the file is not well-formed PEM ({0}); write it again")]
@@ -33,6 +33,29 @@ pub enum TlsFault {
     /// It is PEM, but holds nothing of the right kind.
     #[error("the file has no PEM block of the kind {0}; check that the files are not swapped")]
     NoBlock(&'static str),
+    /// It begins like a SPIFFE trust bundle and is none.
+    #[error(
+        "the file is no SPIFFE trust bundle (line {line}, column {column}); it must be a JSON object with an array `keys`, or PEM"
+    )]
+    NotABundle {
+        /// Where reading stopped, from 1.
+        line: usize,
+        /// The same.
+        column: usize,
+    },
+    /// A trust bundle without keys for X.509-SVIDs.
+    #[error(
+        "the trust bundle has no key with use \"x509-svid\"; export the bundle of a trust domain that issues X.509-SVIDs"
+    )]
+    NoX509Authority,
+    /// A key of a trust bundle has no usable certificate.
+    #[error("x5c of key {at} in the trust bundle cannot be used: {why}; export the bundle again")]
+    BadX5c {
+        /// Its place among the keys, from 1.
+        at: usize,
+        /// The rule that it breaks.
+        why: &'static str,
+    },
     /// A certificate cannot be parsed.
     #[error("certificate {at} in the file cannot be used ({why}); have it issued again")]
     BrokenCertificate {
@@ -81,7 +104,7 @@ pub enum TlsFault {
 /// One file and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsProblem {
-    /// Which of the three it is.
+    /// Which file it is.
     pub role: TlsRole,
     /// The file.
     pub file: PathBuf,

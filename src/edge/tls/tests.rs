@@ -1,13 +1,17 @@
 //! Every way in which the three files can be wrong, and what the configuration is when they are right.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use rcgen::{CertificateParams, IsCa, KeyPair, date_time_ymd};
 
 use super::*;
 use crate::{
     authn::testing::{TestCa, ca_params, client_params, server_params, uri},
-    edge::testing::{CLIENTS, Files, SERVER_NAME},
+    edge::{
+        ClientCertificate,
+        testing::{CLIENTS, Files, SERVER_NAME},
+        tls::files::FILE_BYTES_MAX,
+    },
 };
 
 const NOW: Timestamp = Timestamp::from_unix(1_795_286_154, 0);
@@ -168,10 +172,13 @@ fn an_expired_client_ca_is_left_out_and_alone_is_refused() {
     let mut old = ca_params("old clients");
     old.not_after = date_time_ymd(2026, 1, 1);
     let old = TestCa::with(old);
-    let roots = client_roots(format!("{}{}", old.pem, CLIENTS.pem).as_bytes(), NOW).unwrap();
+    let both = || certificates(format!("{}{}", old.pem, CLIENTS.pem).as_bytes()).unwrap();
+    let (roots, _) = client_roots(both(), NOW).unwrap();
     assert_eq!(roots.len(), 1);
     let before = Timestamp::from_unix(date_time_ymd(2025, 1, 1).unix_timestamp(), 0);
-    assert_eq!(client_roots(format!("{}{}", old.pem, CLIENTS.pem).as_bytes(), before).unwrap().len(), 2);
+    let (roots, expires) = client_roots(both(), before).unwrap();
+    assert_eq!(roots.len(), 2);
+    assert_eq!(expires, Timestamp::from_unix(date_time_ymd(2026, 1, 1).unix_timestamp(), 999_999_999));
     let files = Files::good();
     files.write("ca.crt", old.pem.as_bytes());
     assert_only(&files, TlsRole::ClientCa, |fault| matches!(fault, TlsFault::Expired { at: 1, .. }));
@@ -190,10 +197,40 @@ fn errors_never_repeat_what_the_files_hold() {
 }
 
 #[test]
-fn the_handle_gives_out_what_it_was_given_last() {
-    let (first, second) = (load(&Files::good().paths(), NOW).unwrap(), load(&Files::good().paths(), NOW).unwrap());
-    let handle = TlsConfigHandle::new(Arc::clone(&first));
-    assert!(Arc::ptr_eq(&handle.current(), &first));
-    handle.replace(Arc::clone(&second));
-    assert!(Arc::ptr_eq(&handle.current(), &second));
+fn a_trust_bundle_in_json_does_as_well_as_pem() {
+    let files = Files::good();
+    let base64: String = CLIENTS.pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let key = format!(r#"{{"use":"x509-svid","kty":"EC","x5c":["{base64}"]}}"#);
+    files.write("ca.crt", format!(r#" {{"keys":[{key}]}}"#).as_bytes());
+    load(&files.paths(), NOW).unwrap();
+    let leaf = CLIENTS.issue(&client_params(vec![uri("spiffe://example.org/a")]));
+    let base64: String = leaf.pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let other = format!(r#"{{"use":"x509-svid","kty":"EC","x5c":["{base64}"]}}"#);
+    files.write("ca.crt", format!(r#"{{"keys":[{key},{other}]}}"#).as_bytes());
+    assert_only(&files, TlsRole::ClientCa, |fault| *fault == TlsFault::NotACa { at: 2 });
+}
+
+#[test]
+fn what_is_demanded_of_clients_follows_from_the_files() {
+    let files = Files::good();
+    let ca = files.path("ca.crt");
+    for (client_ca, demanded) in [
+        (ClientCa::Required(ca.clone()), ClientCertificate::Required),
+        (ClientCa::Optional(ca), ClientCertificate::Optional),
+        (ClientCa::None, ClientCertificate::None),
+    ] {
+        let paths = files.paths_with(client_ca);
+        assert_eq!(paths.client_certificate(), demanded);
+        let config = load(&paths, NOW).unwrap();
+        assert_eq!(config.alpn_protocols, [b"h2".to_vec()]);
+        assert_eq!((config.send_tls13_tickets, config.max_early_data_size), (0, 0));
+    }
+}
+
+#[test]
+fn an_optional_client_ca_must_be_as_good_as_a_required_one() {
+    let files = Files::good();
+    files.write("ca.crt", b"");
+    let error = load(&files.paths_with(ClientCa::Optional(files.path("ca.crt"))), NOW).unwrap_err();
+    assert!(matches!(error.problems()[0].fault, TlsFault::NoBlock("CERTIFICATE")), "{error}");
 }

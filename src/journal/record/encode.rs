@@ -76,9 +76,12 @@ fn effect(event: &Event) -> Effect {
         Event::Interrupted { operation_id, intent_index } => {
             Effect::Closes { operation_id: operation_id.clone(), intent_index: *intent_index }
         }
-        Event::Started { .. } | Event::Stopped {} | Event::Backup(_) | Event::StrayOutcome(_) | Event::Refusal(_) => {
-            Effect::None
-        }
+        Event::Started { .. }
+        | Event::Reloaded { .. }
+        | Event::Stopped {}
+        | Event::Backup(_)
+        | Event::StrayOutcome(_)
+        | Event::Refusal(_) => Effect::None,
     }
 }
 

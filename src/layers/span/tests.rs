@@ -14,8 +14,8 @@ const PATH: &str = "/rootgate.v1.RootAccessService/AssumeRoot";
 
 fn request() -> Request<()> {
     let mut request = Request::post(PATH).header("x-request-id", "req-7").body(()).unwrap();
-    let remote_addr = "192.0.2.7:4711".parse().unwrap();
-    request.extensions_mut().insert(PeerFacts { remote_addr, certificates: Vec::new().into() });
+    let remote = Remote::Tcp("192.0.2.7:4711".parse().unwrap());
+    request.extensions_mut().insert(PeerFacts { remote, certificates: Vec::new().into() });
     request
 }
 

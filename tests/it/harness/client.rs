@@ -1,10 +1,12 @@
 //! Callers, and what they are told when the answer is no.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rootgate::pb::{self, root_access_service_client::RootAccessServiceClient};
 use tonic::{
     Code, Request, Response, Status,
+    metadata::{Ascii, MetadataValue},
+    service::{Interceptor, interceptor::InterceptedService},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Error},
 };
 use tonic_types::StatusExt;
@@ -12,10 +14,38 @@ use tonic_types::StatusExt;
 use super::REASON;
 use crate::pki::Identity;
 
-/// A caller with a connection of its own.
+/// A caller with a connection of its own; clones share it.
+#[derive(Clone)]
 pub struct Client {
     pub channel: Channel,
-    pub root: RootAccessServiceClient<Channel>,
+    pub token: Token,
+    pub root: RootAccessServiceClient<InterceptedService<Channel, Token>>,
+}
+
+/// What a caller puts beside each of its calls: nothing, or a header that proves who it is.
+#[derive(Clone, Default)]
+pub struct Token(Option<(&'static str, Arc<dyn Fn() -> String + Send + Sync>)>);
+
+impl Token {
+    pub fn header(name: &'static str, value: &str) -> Self {
+        let value = value.to_owned();
+        Self::fresh(name, move || value.clone())
+    }
+
+    /// One that is made anew for each call.
+    pub fn fresh(name: &'static str, make: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self(Some((name, Arc::new(make))))
+    }
+}
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some((name, make)) = &self.0 {
+            let value: MetadataValue<Ascii> = make().parse().expect("a header's value");
+            request.metadata_mut().insert(*name, value);
+        }
+        Ok(request)
+    }
 }
 
 /// A refusal as its caller reads it.
@@ -29,14 +59,27 @@ pub struct Refusal {
 impl Client {
     /// Connects over TLS, with a client certificate or without.
     pub async fn connect(address: SocketAddr, authority: &str, identity: Option<&Identity>) -> Result<Self, Error> {
-        let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name("localhost");
-        let tls = identity.into_iter().fold(tls, |tls, identity| {
-            tls.identity(tonic::transport::Identity::from_pem(&identity.certificate, &identity.key))
-        });
-        // A bound for the tests; nothing waits for it.
-        let endpoint = Endpoint::try_from(format!("https://{address}"))?.connect_timeout(Duration::from_secs(10));
-        let channel = endpoint.tls_config(tls)?.connect().await?;
-        Ok(Self { root: RootAccessServiceClient::new(channel.clone()), channel })
+        Ok(Self::over(endpoint(address, authority, identity)?.connect().await?))
+    }
+
+    /// The same, but connects when it first calls, and again whenever it has lost its connection.
+    pub fn lazy(address: SocketAddr, authority: &str, identity: &Identity) -> Self {
+        Self::over(endpoint(address, authority, Some(identity)).expect("a usable endpoint").connect_lazy())
+    }
+
+    /// Calls over this channel.
+    pub fn over(channel: Channel) -> Self {
+        Self::over_with(channel, Token::default())
+    }
+
+    /// The same with a header beside each call.
+    pub fn over_with(channel: Channel, token: Token) -> Self {
+        Self { root: RootAccessServiceClient::with_interceptor(channel.clone(), token.clone()), channel, token }
+    }
+
+    /// Connects without TLS, as the proxy on the same machine does.
+    pub async fn plaintext(address: SocketAddr, token: Token) -> Result<Self, Error> {
+        Ok(Self::over_with(Endpoint::try_from(format!("http://{address}"))?.connect().await?, token))
     }
 
     pub async fn unlock_bucket(
@@ -90,6 +133,16 @@ impl Client {
     ) -> Result<pb::AssumeRootResponse, Refusal> {
         answer(self.root.assume_root(assume_root(account, task_policy)).await)
     }
+}
+
+fn endpoint(address: SocketAddr, authority: &str, identity: Option<&Identity>) -> Result<Endpoint, Error> {
+    let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name("localhost");
+    let tls = identity.into_iter().fold(tls, |tls, identity| {
+        tls.identity(tonic::transport::Identity::from_pem(&identity.certificate, &identity.key))
+    });
+    // A bound for the tests; nothing waits for it.
+    let endpoint = Endpoint::try_from(format!("https://{address}"))?.connect_timeout(Duration::from_secs(10));
+    endpoint.tls_config(tls)
 }
 
 pub fn unlock_bucket(account: &str, bucket: &str) -> pb::UnlockBucketPolicyRequest {

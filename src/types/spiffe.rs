@@ -3,9 +3,9 @@
 //! Source: the SPIFFE ID and SVID standard, <https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md>,
 //! sections 2.1 to 2.3.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr};
 
-use crate::types::Rule;
+use super::Rule;
 
 /// Longest SPIFFE ID in bytes (section 2.3).
 const ID_BYTES_MAX: usize = 2048;
@@ -60,7 +60,7 @@ impl FromStr for SpiffeId {
 }
 
 /// A trust domain as it stands in an ID and in the configuration.
-pub(super) fn check_trust_domain(name: &str) -> Result<(), Rule> {
+fn check_trust_domain(name: &str) -> Result<(), Rule> {
     let charset = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'_');
     if name.is_empty() || name.len() > TRUST_DOMAIN_BYTES_MAX {
         return Err(Rule::new("trust domain must have 1 to 255 bytes"));
@@ -88,6 +88,38 @@ fn check_path(path: &str) -> Result<(), Rule> {
         }
     }
     Ok(())
+}
+
+/// A SPIFFE trust domain (section 2.1). Compare it exactly; a suffix proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TrustDomain(String);
+
+impl TrustDomain {
+    /// Its text, in lower case.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TrustDomain {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        check_trust_domain(text).map(|()| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for TrustDomain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Borrow<str> for TrustDomain {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 impl fmt::Display for SpiffeId {

@@ -1,0 +1,191 @@
+//! What a decision costs: `cargo bench --bench decision`.
+//!
+//! An organization of 1,000 accounts in 50 units and 100 policies of the shapes that companies write: by group, by unit, by
+//! tag, by ticket, and forbids with freeze windows. The figure that the README claims is authentication and authorization
+//! together, at most 60 µs on one core; the Cedar part is shown apart.
+
+#![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark stops at the first surprise")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write as _,
+    hint::black_box,
+    sync::Arc,
+};
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
+use rootgate::{
+    authn::{Authenticator, Caller, MtlsRules, PeerFacts, Remote, Schemes},
+    authz::{
+        Argument, Ask, Circumstances, Engine, Groups, Member, Principal, Question, Sources, Target, Tree, Unit, Why,
+    },
+    clock::{ManualClock, Timestamp},
+    types::{AccountId, Kind, Region},
+};
+
+const ACCOUNTS: usize = 1_000;
+const UNITS: usize = 50;
+const POLICIES: usize = 100;
+const CALLER: &str = "spiffe://example.org/platform/deployer";
+/// 2026-11-21, a Saturday.
+const NOW: Timestamp = Timestamp::from_unix(1_795_286_154, 0);
+
+/// An act like those in `ops`, without AWS.
+#[derive(Clone)]
+struct Unlock {
+    target: Target,
+    why: Why,
+}
+
+impl Ask for Unlock {
+    const KIND: Kind = Kind::UnlockBucketPolicy;
+
+    fn target(&self) -> Target {
+        self.target.clone()
+    }
+
+    fn region(&self) -> Option<&Region> {
+        None
+    }
+
+    fn why(&self) -> &Why {
+        &self.why
+    }
+
+    fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        vec![("mode", Argument::Text("DELETE_POLICY".to_owned()))]
+    }
+}
+
+fn account(n: usize) -> AccountId {
+    format!("{:012}", 100_000_000_000 + n).parse().unwrap()
+}
+
+fn unit_id(n: usize) -> String {
+    format!("ou-ab12-{n:08}")
+}
+
+/// Units in a tree where each has up to three below it, which is four to five deep.
+fn tree() -> Arc<Tree> {
+    let unit = |n: usize| {
+        let parent = n.checked_sub(1).map(|above| unit_id(above / 3));
+        (unit_id(n), Unit { name: format!("Unit {n}"), parent })
+    };
+    let member = |n: usize| {
+        let env = if n.is_multiple_of(4) { "prod" } else { "dev" };
+        let tags = BTreeMap::from([("env".to_owned(), env.to_owned()), ("cost-centre".to_owned(), "4711".to_owned())]);
+        (account(n), Member { unit: Some(unit_id(n % UNITS)), name: format!("account-{n}"), tags })
+    };
+    let units: BTreeMap<String, Unit> = (0..UNITS).map(unit).collect();
+    let accounts: HashMap<AccountId, Member> = (0..ACCOUNTS).map(member).collect();
+    Arc::new(Tree::new("o-ab12cd34ef", units, accounts).unwrap())
+}
+
+/// A hundred policies: sixty teams with their units, and forty rules of the company.
+fn policies() -> String {
+    let mut text = String::new();
+    for n in 0..POLICIES {
+        let unit = unit_id(n % UNITS);
+        let policy = match n % 10 {
+            0..=2 => format!(
+                "permit (principal in Rootgate::Group::\"team-{n}\", action in [Rootgate::Action::\"UnlockBucketPolicy\", \
+                 Rootgate::Action::\"UnlockQueuePolicy\"], resource in Rootgate::OrganizationalUnit::\"{unit}\");"
+            ),
+            3 => format!(
+                "permit (principal in Rootgate::Group::\"team-{n}\", action == Rootgate::Action::\"DeleteRootCredentials\", \
+                 resource in Rootgate::OrganizationalUnit::\"{unit}\") when {{ \
+                 [\"ACCESS_KEY\", \"SIGNING_CERTIFICATE\"].containsAll(context.credential_kinds) }};"
+            ),
+            4 | 5 => format!(
+                "permit (principal in Rootgate::Group::\"officers-{n}\", action == \
+                 Rootgate::Action::\"AllowPasswordRecovery\", resource) when {{ context has ticket && context.ticket like \
+                 \"INC-*\" }};"
+            ),
+            6 => format!(
+                "forbid (principal, action in Rootgate::Action::\"Write\", resource in \
+                 Rootgate::OrganizationalUnit::\"{unit}\") when {{ context.now >= datetime(\"2026-12-{:02}\") && context.now < \
+                 datetime(\"2027-01-02\") }} unless {{ principal in Rootgate::Group::\"break-glass\" }};",
+                n % 28 + 1
+            ),
+            7 => format!(
+                "forbid (principal, action == Rootgate::Action::\"UnlockBucketPolicy\", resource) when {{ \
+                 resource.account.hasTag(\"env\") && resource.account.getTag(\"env\") == \"locked-{n}\" && !(context has \
+                 ticket) }};"
+            ),
+            8 => format!(
+                "permit (principal in Rootgate::Group::\"auditors-{n}\", action in Rootgate::Action::\"Read\", resource);"
+            ),
+            _ => format!(
+                "permit (principal, action == Rootgate::Action::\"UnlockQueuePolicy\", resource) when {{ \
+                 principal.hasTag(\"trust_domain\") && principal.getTag(\"trust_domain\") == \"ci-{n}.example.org\" && \
+                 context.weekday <= 5 }};"
+            ),
+        };
+        writeln!(text, "@id(\"policy-{n}\") @description(\"A rule of the company.\") {policy}").unwrap();
+    }
+    text
+}
+
+fn engine() -> Engine {
+    let mut groups = Groups::new();
+    for n in 0..POLICIES {
+        let members = (0..20).map(|m| format!("spiffe://example.org/team-{n}/person-{m}"));
+        groups.insert(format!("team-{n}"), members.collect());
+    }
+    for team in ["team-0", "team-1", "team-12"] {
+        groups.get_mut(team).unwrap().insert(CALLER.to_owned());
+    }
+    let sources = Sources(vec![("company.cedar".to_owned(), policies())]);
+    let engine = Engine::load(&sources, groups).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(engine.policies_count(), POLICIES);
+    engine
+}
+
+/// A caller, made the only way there is.
+fn caller() -> Caller {
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![SanType::URI(CALLER.try_into().unwrap())];
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+    let remote = Remote::Tcp("192.0.2.7:4711".parse().unwrap());
+    let peer = PeerFacts { remote, certificates: vec![certificate.der().clone()].into() };
+    let rules = MtlsRules {
+        spiffe_trust_domains: ["example.org".parse().unwrap()].into(),
+        dns_sans: BTreeSet::new().into_iter().collect(),
+        uri_sans: BTreeSet::new().into_iter().collect(),
+    };
+    let schemes = Schemes { mtls: Some(rules), ..Schemes::default() };
+    let authenticator = Authenticator::new("main", schemes, Arc::new(ManualClock::new(NOW)));
+    let headers = http::HeaderMap::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(authenticator.authenticate(Some(&peer), &headers)).unwrap()
+}
+
+fn decision(c: &mut Criterion) {
+    let engine = engine();
+    let at = Circumstances { now: NOW, tree: Some(tree()) };
+    let caller = caller();
+    let why = Why { reason: "the deployment is locked out of its bucket".parse().unwrap(), ticket: None };
+    let unlock =
+        |n: usize| Unlock { target: Target::Bucket(account(n), "payments-ledger".parse().unwrap()), why: why.clone() };
+    // Unit 0 is above all; the caller's team may unlock in it.
+    let allowed = unlock(49);
+    engine.authorize(allowed.clone(), caller.clone(), &at).unwrap();
+
+    let mut group = c.benchmark_group("decision");
+    group.bench_function("authorize (Cedar): allowed", |b| {
+        let setup = || (allowed.clone(), caller.clone());
+        b.iter_batched(setup, |(act, caller)| engine.authorize(act, caller, black_box(&at)), BatchSize::SmallInput);
+    });
+    let tree = at.tree.as_deref();
+    let question = Question::of(&allowed, Principal::from(&caller), NOW);
+    group.bench_function("explain", |b| b.iter(|| engine.explain(black_box(&question), tree)));
+    group.finish();
+}
+
+criterion_group!(benches, decision);
+criterion_main!(benches);

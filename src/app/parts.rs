@@ -1,0 +1,85 @@
+//! What is made from files other than the configuration, all of it or everything that is wrong with it.
+
+use std::collections::BTreeSet;
+
+use super::{StartError, files, identity::Identities, listeners::Prepared};
+use crate::{
+    authz::Engine,
+    clock::Clock,
+    config::{Config, OrganizationConfig},
+    organization::Keeper,
+    policy::{self, Known},
+};
+
+/// The parts that lie in files.
+pub(super) struct Parts {
+    pub(super) engine: Engine,
+    pub(super) identities: Identities,
+    pub(super) organization: Keeper,
+    /// In the order of the configuration's listeners.
+    pub(super) prepared: Vec<Prepared>,
+}
+
+impl Parts {
+    /// Loads them all.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them.
+    pub(super) fn load(config: &Config, clock: &dyn Clock) -> Result<Self, StartError> {
+        let mut errors = Vec::new();
+        let mut prepared = Vec::new();
+        for listener in &config.listeners {
+            prepared.extend(keep(&mut errors, Prepared::load(config, listener, clock)));
+        }
+        let engine = keep(&mut errors, engine(config));
+        let identities = keep(&mut errors, Identities::load(config, clock).map_err(StartError::Identity));
+        let organization = keep(&mut errors, organization(config, clock));
+        match (engine, identities, organization) {
+            (Some(engine), Some(identities), Some(organization)) if errors.is_empty() => {
+                Ok(Self { engine, identities, organization, prepared })
+            }
+            _ => Err(StartError::all(errors)),
+        }
+    }
+}
+
+/// Groups that policies name and the configuration does not: neither by a list of members, nor by an issuer's map.
+pub(super) fn groups_without_members(engine: &Engine, config: &Config) -> Vec<String> {
+    let issuers = config.authentication.jwt.iter().flat_map(|jwt| &jwt.issuers);
+    let by_token: BTreeSet<&String> =
+        issuers.filter_map(|issuer| issuer.groups.as_ref()).flat_map(|groups| groups.names.values()).collect();
+    engine.groups_without_members().into_iter().filter(|group| !by_token.contains(group)).collect()
+}
+
+fn keep<T>(errors: &mut Vec<StartError>, result: Result<T, StartError>) -> Option<T> {
+    result.map_err(|error| errors.push(error)).ok()
+}
+
+fn engine(config: &Config) -> Result<Engine, StartError> {
+    let sources = policy::files::read(&config.authorization.policies)?;
+    let engine = Engine::load(&sources, config.authorization.groups.clone())?;
+    check_needs(&engine, config).map_err(StartError::Organization)?;
+    Ok(engine)
+}
+
+/// Whether the configuration has what the policies speak of. Without it every question about an account would be denied.
+pub(super) fn check_needs(engine: &Engine, config: &Config) -> Result<(), String> {
+    let known = match config.organization {
+        OrganizationConfig::None => Known::Nothing,
+        OrganizationConfig::Aws { tags: false, .. } => Known::Units,
+        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::File(_) => Known::UnitsAndTags,
+    };
+    policy::check_needs(engine.needs_tree(), known).map_err(|rule| rule.to_string())
+}
+
+fn organization(config: &Config, clock: &dyn Clock) -> Result<Keeper, StartError> {
+    match &config.organization {
+        OrganizationConfig::None => Ok(Keeper::unused()),
+        OrganizationConfig::Aws { stale_after, .. } => Ok(Keeper::of_aws(*stale_after)),
+        OrganizationConfig::File(path) => {
+            let text = files::read_text(path, "organization.file").map_err(StartError::Organization)?;
+            let wrong = |errors| StartError::Organization(format!("{}: {errors}", path.display()));
+            Keeper::from_text(&text, clock.now()).map_err(wrong)
+        }
+    }
+}

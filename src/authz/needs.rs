@@ -1,0 +1,58 @@
+//! Which policies cannot be answered without knowing where an account is, or how it is tagged.
+
+use cedar_policy::Policy;
+use serde_json::Value;
+
+/// What policies ask of the organization. If they ask for something that is not known, the answer is no: a `forbid` on an
+/// organizational unit must not vanish because the tree is away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TreeNeeds {
+    /// Where accounts are, or what they are called: policies name units or the organization, or ask for `account_name`.
+    pub units: bool,
+    /// How accounts are tagged.
+    pub tags: bool,
+}
+
+impl TreeNeeds {
+    /// Whether the tree is needed at all.
+    #[must_use]
+    pub const fn any(self) -> bool {
+        self.units || self.tags
+    }
+
+    /// What either needs.
+    #[must_use]
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self { units: self.units || other.units, tags: self.tags || other.tags }
+    }
+
+    /// What one policy needs. In doubt it needs more.
+    pub(super) fn of(policy: &Policy) -> Self {
+        let is_place = |name: &str| matches!(name, "Organization" | "OrganizationalUnit");
+        let named = policy.entity_literals().iter().any(|uid| is_place(uid.type_name().basename()));
+        let Ok(json) = policy.to_json() else { return Self { units: true, tags: true } };
+        let Some(conditions) = json.get("conditions") else { return Self { units: named, tags: false } };
+        Self { units: named || asks_for_name(conditions), tags: asks_for_tags(conditions) }
+    }
+}
+
+/// Whether an account's tags are asked for: any tags but the caller's own.
+fn asks_for_tags(json: &Value) -> bool {
+    let of_another = |asked: &Value| asked.pointer("/left/Var").and_then(Value::as_str) != Some("principal");
+    match json {
+        Value::Object(fields) => fields.iter().any(|(key, value)| {
+            (matches!(key.as_str(), "hasTag" | "getTag") && of_another(value)) || asks_for_tags(value)
+        }),
+        Value::Array(values) => values.iter().any(asks_for_tags),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn asks_for_name(json: &Value) -> bool {
+    match json {
+        Value::Object(fields) => fields.values().any(asks_for_name),
+        Value::Array(values) => values.iter().any(asks_for_name),
+        Value::String(text) => text == "account_name",
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

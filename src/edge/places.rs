@@ -1,0 +1,117 @@
+//! Places for established connections: so many in all, and so many for one peer, so that no one client takes them all.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+
+use super::{
+    EdgeCount, EdgeCounters,
+    listener::{ClientCertificate, Socket, Transport},
+    quota::{Full, Quota, Taken},
+};
+use crate::authn::{PeerFacts, Remote};
+
+/// One client certificate gets one part in so many. A quarter is more than an honest client needs, since HTTP/2 carries
+/// all its calls in one connection, and leaves room for others.
+const PARTS: usize = 4;
+
+/// Who a connection is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Peer {
+    /// SHA-256 of the client's certificate. Not the identity in it: that is known only after authentication, and whoever
+    /// gets many certificates for one identity is trusted by a CA.
+    Certificate([u8; 32]),
+    /// Showed no certificate.
+    Unproven,
+    /// A user on this machine.
+    Uid(u32),
+}
+
+impl Peer {
+    fn of(facts: &PeerFacts) -> Self {
+        match (facts.certificates.first(), facts.remote) {
+            (Some(leaf), _) => Self::Certificate(sha256(leaf)),
+            (None, Remote::Tcp(_)) => Self::Unproven,
+            (None, Remote::Unix { uid, .. }) => Self::Uid(uid),
+        }
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut sum = [0; 32];
+    sum.iter_mut().zip(digest::digest(&digest::SHA256, bytes).as_ref()).for_each(|(to, from)| *to = *from);
+    sum
+}
+
+/// How many connections each kind of peer may have.
+#[derive(Clone, Copy, Debug)]
+struct Shares {
+    certificate: usize,
+    unproven: usize,
+    uid: usize,
+}
+
+impl Shares {
+    fn new(all: usize, transport: &Transport, socket: &Socket) -> Self {
+        let quarter = (all / PARTS).max(1);
+        let unproven = match transport {
+            // Those with a certificate keep a quarter for themselves.
+            Transport::Tls { client_certificate: ClientCertificate::Optional, .. } => (all - all / PARTS).max(1),
+            Transport::Tls { .. } | Transport::Plaintext => all,
+        };
+        let users = match socket {
+            Socket::Tcp(_) => 1,
+            Socket::Unix { peer_uids, .. } => peer_uids.len().max(1),
+        };
+        Self { certificate: quarter, unproven, uid: (all / users).max(1) }
+    }
+
+    const fn of(&self, peer: Peer) -> usize {
+        match peer {
+            Peer::Certificate(_) => self.certificate,
+            Peer::Unproven => self.unproven,
+            Peer::Uid(_) => self.uid,
+        }
+    }
+}
+
+/// The places of one listener.
+pub(super) struct Places {
+    shares: Shares,
+    quota: Arc<Quota<Peer>>,
+    counters: Arc<EdgeCounters>,
+}
+
+impl Places {
+    pub(super) fn new(all: usize, transport: &Transport, socket: &Socket, counters: Arc<EdgeCounters>) -> Self {
+        Self { shares: Shares::new(all, transport, socket), quota: Quota::new(all), counters }
+    }
+
+    /// A place for a connection of this peer, or why there is none.
+    pub(super) fn take(&self, facts: &PeerFacts) -> Result<Place, EdgeCount> {
+        let peer = Peer::of(facts);
+        let taken = self.quota.take(peer, self.shares.of(peer)).map_err(|full| match full {
+            Full::All => EdgeCount::RefusedFull,
+            Full::Key => EdgeCount::RefusedPeerFull,
+        })?;
+        self.counters.add(EdgeCount::Established);
+        Ok(Place { _taken: taken, _closed: CountClosed(Arc::clone(&self.counters)) })
+    }
+}
+
+/// A place among the established connections. Free again when it is dropped, and counted after that.
+pub(super) struct Place {
+    _taken: Taken<Peer>,
+    _closed: CountClosed,
+}
+
+struct CountClosed(Arc<EdgeCounters>);
+
+impl Drop for CountClosed {
+    fn drop(&mut self) {
+        self.0.add(EdgeCount::Closed);
+    }
+}
+
+#[cfg(test)]
+mod tests;
