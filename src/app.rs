@@ -335,7 +335,7 @@ fn tree_reader(config: &Config, platform: &Platform) -> Option<TreeReader> {
         OrganizationConfig::Aws { tags, .. } => {
             Some(TreeReader::new(platform, TreeReaderSettings { tags, ..TreeReaderSettings::default() }))
         }
-        OrganizationConfig::None | OrganizationConfig::File(_) => None,
+        OrganizationConfig::None | OrganizationConfig::InFile(_) => None,
     }
 }
 

@@ -118,10 +118,10 @@ fn jwt_issuer(
     let keys = match &issuer.keys {
         config::KeySource::Discovery => Ok(JwtKeySource::Discovery),
         config::KeySource::Url(url) => Ok(JwtKeySource::Url(url.clone())),
-        config::KeySource::File(path) => files::read(path, &key("jwks_file")).map(|bytes| {
+        config::KeySource::InFile(path) => files::read(path, &key("jwks_file")).map(|bytes| {
             let (issuer, path, sha256) = (issuer.name.clone(), path.clone(), files::sha256(&bytes));
             key_files.push(KeyFile { issuer, path, sha256 });
-            JwtKeySource::File(bytes)
+            JwtKeySource::Document(bytes)
         }),
     };
     let ca_pem = issuer.ca.as_deref().map(|path: &Path| files::read(path, &key("ca"))).transpose();

@@ -67,7 +67,7 @@ pub(super) fn check_needs(engine: &Engine, config: &Config) -> Result<(), String
     let known = match config.organization {
         OrganizationConfig::None => Known::Nothing,
         OrganizationConfig::Aws { tags: false, .. } => Known::Units,
-        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::File(_) => Known::UnitsAndTags,
+        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::InFile(_) => Known::UnitsAndTags,
     };
     policy::check_needs(engine.needs_tree(), known).map_err(|rule| rule.to_string())
 }
@@ -76,7 +76,7 @@ fn organization(config: &Config, clock: &dyn Clock) -> Result<Keeper, StartError
     match &config.organization {
         OrganizationConfig::None => Ok(Keeper::unused()),
         OrganizationConfig::Aws { stale_after, .. } => Ok(Keeper::of_aws(*stale_after)),
-        OrganizationConfig::File(path) => {
+        OrganizationConfig::InFile(path) => {
             let text = files::read_text(path, "organization.file").map_err(StartError::Organization)?;
             let wrong = |errors| StartError::Organization(format!("{}: {errors}", path.display()));
             Keeper::from_text(&text, clock.now()).map_err(wrong)

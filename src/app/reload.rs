@@ -124,7 +124,7 @@ impl Reload {
     }
 
     async fn organization(&self) -> Result<(), String> {
-        let OrganizationConfig::File(path) = &self.config.organization else { return Ok(()) };
+        let OrganizationConfig::InFile(path) = &self.config.organization else { return Ok(()) };
         let text = files::read_text(path, "organization.file")?;
         if self.organization.replace_from_text(&text, self.clock.now()).map_err(|errors| errors.to_string())? {
             self.record("organization", None).await?;

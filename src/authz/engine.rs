@@ -177,7 +177,7 @@ impl Engine {
                 Decision::Allow => &mut permits,
                 Decision::Deny => &mut forbids,
             };
-            deciding.extend(response.diagnostics().reason().map(ToString::to_string));
+            deciding.extend(response.diagnostics().reason().map(|id| AsRef::<str>::as_ref(id).to_owned()));
         }
         if !errors.is_empty() {
             errors.sort_unstable();

@@ -129,7 +129,7 @@ fn parse(file: &str, text: &str) -> Result<Vec<(Policy, String)>, PolicyErrors> 
         } else {
             file.to_owned()
         };
-        let id = policy.annotation("id").map_or_else(|| policy.id().to_string(), ToOwned::to_owned);
+        let id = policy.annotation("id").map_or_else(|| format!("policy{n}"), ToOwned::to_owned);
         parsed.push((policy.new_id(PolicyId::new(format!("{file}#{id}"))), place));
     }
     Ok(parsed)

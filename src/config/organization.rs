@@ -23,7 +23,7 @@ pub enum OrganizationConfig {
         tags: bool,
     },
     /// From a file.
-    File(PathBuf),
+    InFile(PathBuf),
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +62,7 @@ impl OrganizationConfig {
         match source {
             Source::None => Ok(Self::None),
             Source::Aws => Self::aws(table, refresh?, stale_after?, tags?.unwrap_or(TAGS)),
-            Source::File => file?.map(Self::File).ok_or_else(|| {
+            Source::File => file?.map(Self::InFile).ok_or_else(|| {
                 let fix = r#"write `file = "organization.toml"`"#;
                 table.report_at("file", Fault::new("is required with source file", fix))
             }),

@@ -117,7 +117,8 @@ mod tests {
                 }
             }
             drop(taken);
-            prop_assert_eq!((quota.held().all, quota.held().by_key.len()), (0, 0));
+            let held = quota.held();
+            prop_assert_eq!((held.all, held.by_key.len()), (0, 0));
         }
     }
 }

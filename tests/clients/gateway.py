@@ -257,6 +257,28 @@ def who_may(gateway):
     checks.equal("for none of them AWS was asked for a root session", gateway.root_sessions(), sessions)
 
 
+def explain(gateway):
+    """Who may, and why, over gRPC and on the command line: both say what then happens."""
+    checks, site = gateway.checks, gateway.site
+    ask = lambda subject, who="auditor": gateway.grpc("rootgate.v1.PolicyService/ExplainAccess", {
+        "reason": REASON, "caller": {"subject": subject, "scheme": "mtls"},
+        "unlockBucketPolicy": {"accountId": PAYMENTS, "reason": REASON, "bucket": BUCKET, **DELETE}}, who=who)
+    yes = ask(OPERATOR)
+    checks.equal("an auditor learns that the operator may unlock", yes.json.get("allowed"), True, yes.text)
+    checks.true("and by which policy", any(policy["policyId"].endswith("#operators-unlock-and-delete")
+                                           for policy in yes.json.get("decidingPolicies", [])), yes.text)
+    no = ask(STRANGER)
+    checks.equal("and that the stranger may not, since nothing permits", (no.json.get("allowed"), no.json.get("decidingPolicies")),
+                 (False, []), no.text)
+    site.refused("a stranger may not ask", ask(OPERATOR, who="stranger"), DENIED, "PERMISSION_DENIED")
+    command = lambda subject: site.rootgate("policy", "explain", "--config", "rootgate.toml", "--caller", subject, "--operation",
+                                            "UnlockBucketPolicy", "--account", PAYMENTS, "--bucket", BUCKET, "--json")
+    for subject, allowed in ((OPERATOR, True), (STRANGER, False)):
+        offline = command(subject)
+        checks.equal(f"`rootgate policy explain` says the same of {subject}", (offline.json.get("allowed"), offline.exit),
+                     (allowed, 0 if allowed else 1), offline.text)
+
+
 def bad_input(gateway):
     site, act, sessions = gateway.site, gateway.act, gateway.root_sessions()
     unlock = lambda **fields: act("UnlockBucketPolicy", **({"bucket": BUCKET} | DELETE | fields))
@@ -393,7 +415,7 @@ def tamper(gateway):
     checks.true("a receipt proves that the end was cut off", cut.exit == 1 and "cut off" in cut.out, cut.text)
 
 
-PARTS = (reflection, health, unlock_bucket, unlock_queue, root_credentials, assume_root, who_may, bad_input, targets,
+PARTS = (reflection, health, unlock_bucket, unlock_queue, root_credentials, assume_root, who_may, explain, bad_input, targets,
          not_served, every_method, journal, stop, tamper)
 
 if __name__ == "__main__":

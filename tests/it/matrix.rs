@@ -49,12 +49,20 @@ async fn the_matrix_is_the_reviewed_one() {
     let mut matrix = String::from(HEADING);
     for rpc in rpcs() {
         writeln!(matrix, "\n{rpc}").unwrap();
+        let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
         for (name, client) in &callers {
             let mut answers = Vec::new();
             for (class, account) in TARGETS {
                 answers.push((class, call(&rpc, client, account).await));
             }
-            writeln!(matrix, "  {name:<16} {}", in_short(&answers)).unwrap();
+            let answers = in_short(&answers);
+            match alike.iter_mut().find(|(known, _)| *known == answers) {
+                Some((_, names)) => names.push(name),
+                None => alike.push((answers, vec![name])),
+            }
+        }
+        for (answers, names) in alike {
+            writeln!(matrix, "  {}\n    {answers}", names.join(", ")).unwrap();
         }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(GOLDEN);

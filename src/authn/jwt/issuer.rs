@@ -139,7 +139,7 @@ fn keys(settings: &JwtIssuerSettings) -> Result<KeyStore, (&'static str, String)
         made.map_err(|error| ("ca", error.to_string()))
     };
     let source = match (&settings.keys, issuer) {
-        (JwtKeySource::File(document), _) => {
+        (JwtKeySource::Document(document), _) => {
             return KeyStore::fixed(&settings.name, key_use, document).map_err(|why| ("jwks_file", why));
         }
         (JwtKeySource::Url(url), _) => {

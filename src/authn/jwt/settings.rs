@@ -71,7 +71,7 @@ pub enum JwtPreset {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JwtKeySource {
     /// The content of a JWK set (RFC 7517, section 5) or SPIFFE bundle.
-    File(Vec<u8>),
+    Document(Vec<u8>),
     /// The address of one.
     Url(String),
     /// What the issuer's `/.well-known/openid-configuration` names as `jwks_uri` (OpenID Connect Discovery 1.0, section 4).

@@ -152,7 +152,7 @@ pub(super) fn oidc(keys: JwtKeySource) -> JwtIssuerSettings {
 }
 
 pub(super) fn file(signers: &[&Signer]) -> JwtIssuerSettings {
-    oidc(JwtKeySource::File(jwks(signers)))
+    oidc(JwtKeySource::Document(jwks(signers)))
 }
 
 pub(super) fn kubernetes(name: &str, keys: JwtKeySource) -> JwtIssuerSettings {

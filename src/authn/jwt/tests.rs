@@ -34,7 +34,7 @@ async fn every_algorithm_on_the_list_verifies_and_every_other_is_refused() {
         jwk.as_object_mut().unwrap().remove("alg");
         let header = json!({"alg": algorithm.name(), "kid": signer.id}).to_string();
         let token = signer.sign_as(algorithm, &header, &claims().to_string());
-        let mut settings = oidc(JwtKeySource::File(set([jwk])));
+        let mut settings = oidc(JwtKeySource::Document(set([jwk])));
         settings.algorithms = JwtAlgorithm::ALL.into_iter().filter(|other| *other != algorithm).collect();
         assert_refused(ask(&issuers([settings.clone()]), &token).await, "not on the issuer's list");
         settings.algorithms = [algorithm].into();

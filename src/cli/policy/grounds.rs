@@ -64,7 +64,7 @@ impl GroundsArgs {
 /// that need the organization cannot be decided, and say so.
 pub(super) fn of_config(config: &Config) -> Grounds {
     let organization = match &config.organization {
-        OrganizationConfig::File(file) => Some(file.clone()),
+        OrganizationConfig::InFile(file) => Some(file.clone()),
         OrganizationConfig::None | OrganizationConfig::Aws { .. } => None,
     };
     Grounds {
@@ -79,7 +79,7 @@ pub(super) fn known(config: &Config) -> Known {
     match &config.organization {
         OrganizationConfig::None => Known::Nothing,
         OrganizationConfig::Aws { tags: false, .. } => Known::Units,
-        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::File(_) => Known::UnitsAndTags,
+        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::InFile(_) => Known::UnitsAndTags,
     }
 }
 

@@ -97,7 +97,7 @@ fn presets_know_what_they_need() {
     assert_eq!((cluster.preset, cluster.keys), (kubernetes, KeySource::Discovery));
     let workloads = issuer(WORKLOADS);
     let spiffe = JwtPreset::Spiffe { trust_domains: ["example.org".parse().unwrap()].into() };
-    let bundle = KeySource::File(PathBuf::from("/etc/rootgate/bundle.json"));
+    let bundle = KeySource::InFile(PathBuf::from("/etc/rootgate/bundle.json"));
     assert_eq!((workloads.preset, workloads.keys), (spiffe, bundle));
     assert!(!workloads.algorithms.contains(&JwtAlgorithm::EdDsa), "JWT-SVID, section 2.1");
 }

@@ -16,7 +16,7 @@ fn an_organization_has_one_source() {
     assert_eq!(organization("source = 'aws'"), aws(minutes(5), minutes(60), false));
     let written = organization("source = 'aws'\nrefresh = '1m'\nstale_after = '1m'\ntags = true");
     assert_eq!(written, aws(minutes(1), minutes(1), true));
-    let file = OrganizationConfig::File(PathBuf::from("/etc/rootgate/organization.toml"));
+    let file = OrganizationConfig::InFile(PathBuf::from("/etc/rootgate/organization.toml"));
     assert_eq!(organization("source = 'file'\nfile = 'organization.toml'"), file);
 }
 

@@ -94,8 +94,8 @@ fn material_that_cannot_be_used_is_named() {
     let url = |url: &str| JwtKeySource::Url(url.to_owned());
     let with_ca = |pem: &str| JwtIssuerSettings { ca_pem: Some(pem.into()), ..oidc(at("keys")) };
     for (settings, field, words) in [
-        (oidc(JwtKeySource::File(b"{}".to_vec())), "jwks_file", "no JWK set"),
-        (oidc(JwtKeySource::File(b"{\"keys\":[]}".to_vec())), "jwks_file", "no key in it can be used"),
+        (oidc(JwtKeySource::Document(b"{}".to_vec())), "jwks_file", "no JWK set"),
+        (oidc(JwtKeySource::Document(b"{\"keys\":[]}".to_vec())), "jwks_file", "no key in it can be used"),
         (oidc(url("http://issuer.example/keys")), "jwks_url", "not https"),
         (oidc(url("issuer.example")), "jwks_url", "refused"),
         (

@@ -48,7 +48,7 @@ async fn a_public_key_is_no_shared_secret() {
 #[tokio::test]
 async fn alg_has_to_fit_the_key_and_what_the_key_says() {
     let ec = Signer::es256("k");
-    let mut settings = oidc(JwtKeySource::File(set([ec.jwk(), RSA.jwk()])));
+    let mut settings = oidc(JwtKeySource::Document(set([ec.jwk(), RSA.jwk()])));
     settings.algorithms = JwtAlgorithm::ALL.into();
     let issuers = issuers([settings]);
     for (kid, alg) in

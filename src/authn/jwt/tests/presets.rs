@@ -12,7 +12,7 @@ fn rename(mut settings: JwtIssuerSettings, name: &str) -> JwtIssuerSettings {
 #[tokio::test]
 async fn a_projected_token_of_kubernetes_names_its_service_account() {
     let cluster = Signer::es256("c1");
-    let issuers = issuers([kubernetes("prod", JwtKeySource::File(jwks(&[&cluster])))]);
+    let issuers = issuers([kubernetes("prod", JwtKeySource::Document(jwks(&[&cluster])))]);
     let caller = ask(&issuers, &cluster.token_without("typ", &kubernetes_claims())).await.unwrap();
     assert_eq!(caller.subject(), "k8s:prod:payments:deployer");
     let attributes: Vec<_> = caller.attributes().iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -33,7 +33,7 @@ async fn a_projected_token_of_kubernetes_names_its_service_account() {
 #[tokio::test]
 async fn a_legacy_token_of_kubernetes_is_refused() {
     let cluster = Signer::es256("c1");
-    let issuers = issuers([kubernetes("prod", JwtKeySource::File(jwks(&[&cluster])))]);
+    let issuers = issuers([kubernetes("prod", JwtKeySource::Document(jwks(&[&cluster])))]);
     let legacy = json!({
         "iss": "https://kubernetes.default.svc",
         "kubernetes.io/serviceaccount/namespace": "payments",
@@ -52,7 +52,7 @@ async fn a_legacy_token_of_kubernetes_is_refused() {
 #[tokio::test]
 async fn a_token_for_the_api_server_is_not_for_us() {
     let cluster = Signer::es256("c1");
-    let issuers = issuers([kubernetes("prod", JwtKeySource::File(jwks(&[&cluster])))]);
+    let issuers = issuers([kubernetes("prod", JwtKeySource::Document(jwks(&[&cluster])))]);
     for audience in [json!("https://kubernetes.default.svc"), json!(["https://kubernetes.default.svc", "k3s"])] {
         let mut claims = kubernetes_claims();
         claims["aud"] = audience;
@@ -64,8 +64,8 @@ async fn a_token_for_the_api_server_is_not_for_us() {
 async fn clusters_that_share_an_issuer_name_are_told_apart_by_their_keys() {
     let (east, west, stranger) = (Signer::es256("e1"), Signer::es256("w1"), Signer::es256("x1"));
     let issuers = issuers([
-        kubernetes("east", JwtKeySource::File(jwks(&[&east]))),
-        kubernetes("west", JwtKeySource::File(jwks(&[&west]))),
+        kubernetes("east", JwtKeySource::Document(jwks(&[&east]))),
+        kubernetes("west", JwtKeySource::Document(jwks(&[&west]))),
     ]);
     let claims = kubernetes_claims();
     assert_eq!(ask(&issuers, &east.token(&claims)).await.unwrap().subject(), "k8s:east:payments:deployer");
@@ -95,7 +95,7 @@ async fn a_jwt_svid_names_its_workload() {
         "spiffe_refresh_hint": 300,
         "keys": [spire.svid_jwk(), {"use": "x509-svid", "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "x5c": ["MIIB"]}],
     });
-    let issuers = issuers([spiffe(JwtKeySource::File(bundle.to_string().into_bytes()))]);
+    let issuers = issuers([spiffe(JwtKeySource::Document(bundle.to_string().into_bytes()))]);
     let caller = ask(&issuers, &spire.token(&svid_claims())).await.unwrap();
     assert_eq!(caller.subject(), "spiffe://example.org/ns/prod/sa/alice");
     assert_eq!(caller.attributes()["trust_domain"], "example.org");
@@ -111,7 +111,7 @@ async fn a_jwt_svid_names_its_workload() {
 #[tokio::test]
 async fn a_jwt_svid_of_another_trust_domain_or_form_is_refused() {
     let spire = Signer::es256("s1");
-    let issuers = issuers([spiffe(JwtKeySource::File(set([spire.svid_jwk()])))]);
+    let issuers = issuers([spiffe(JwtKeySource::Document(set([spire.svid_jwk()])))]);
     for subject in [
         "spiffe://example.org.evil/ns/prod",
         "spiffe://evil.org/example.org/x",
@@ -146,17 +146,17 @@ async fn a_key_for_x509_or_for_nothing_said_signs_no_jwt_svid() {
     let mut x509 = spire.jwk();
     x509["use"] = "x509-svid".into();
     for jwk in [spire.jwk(), silent, x509] {
-        let problems = JwtIssuers::new(vec![spiffe(JwtKeySource::File(set([jwk])))]).unwrap_err();
+        let problems = JwtIssuers::new(vec![spiffe(JwtKeySource::Document(set([jwk])))]).unwrap_err();
         assert!(problems[0].to_string().contains("its use is not jwt-svid"), "{problems:?}");
     }
-    let problems = JwtIssuers::new(vec![file(&[]), oidc(JwtKeySource::File(set([spire.svid_jwk()])))]).unwrap_err();
+    let problems = JwtIssuers::new(vec![file(&[]), oidc(JwtKeySource::Document(set([spire.svid_jwk()])))]).unwrap_err();
     assert!(problems.iter().any(|problem| problem.to_string().contains("its use is not sig")), "{problems:?}");
 }
 
 #[tokio::test]
 async fn ed25519_signs_no_jwt_svid() {
     let spire = Signer::new("s1", JwtAlgorithm::EdDsa);
-    let mut settings = spiffe(JwtKeySource::File(set([spire.svid_jwk()])));
+    let mut settings = spiffe(JwtKeySource::Document(set([spire.svid_jwk()])));
     settings.algorithms = JwtAlgorithm::ALL.into();
     assert_refused(ask(&issuers([settings]), &spire.token(&svid_claims())).await, "not on the issuer's list");
 }
@@ -164,7 +164,7 @@ async fn ed25519_signs_no_jwt_svid() {
 #[tokio::test]
 async fn an_issuer_whose_subjects_look_like_anothers_stays_itself() {
     let (corp, spire) = (Signer::es256("c1"), Signer::es256("s1"));
-    let issuers = issuers([file(&[&corp]), spiffe(JwtKeySource::File(set([spire.svid_jwk()])))]);
+    let issuers = issuers([file(&[&corp]), spiffe(JwtKeySource::Document(set([spire.svid_jwk()])))]);
     let disguised = claims_with(json!({"sub": "spiffe://example.org/ns/prod/sa/alice"}));
     let caller = ask(&issuers, &corp.token(&disguised)).await.unwrap();
     assert_eq!(caller.subject(), "jwt:corp:spiffe://example.org/ns/prod/sa/alice");

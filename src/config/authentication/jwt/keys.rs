@@ -18,7 +18,7 @@ pub enum KeySource {
     /// A JWK set (RFC 7517, section 5) or SPIFFE bundle at this URL.
     Url(String),
     /// A JWK set or SPIFFE bundle in this file.
-    File(PathBuf),
+    InFile(PathBuf),
 }
 
 impl KeySource {
@@ -30,7 +30,7 @@ impl KeySource {
                 "jwks_file",
                 Fault::new("contradiction: keys come from jwks_file or from jwks_url", "remove one of them"),
             )),
-            (Some(file), None) => Ok(Self::File(file)),
+            (Some(file), None) => Ok(Self::InFile(file)),
             (None, Some(url)) => Ok(Self::Url(url)),
             (None, None) if preset == Some(PresetName::Spiffe) => Err(table.report_at(
                 "jwks_file",
