@@ -3,6 +3,7 @@
 //! Whatever is wrong with certificates, policies, journal or AWS settings keeps the gateway from starting: there is no
 //! half-open state.
 
+mod background;
 mod check;
 mod files;
 mod health;
@@ -12,27 +13,35 @@ mod parts;
 mod reload;
 mod routes;
 mod signals;
+mod start_error;
 
 pub use check::{CheckReport, check};
+pub use start_error::StartError;
 
-use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    authz::PolicyErrors,
-    aws::{Aws, GatewayCredentials, Platform, PlatformError, PlatformSettings, TreeReader, TreeReaderSettings},
+    aws::{Aws, GatewayCredentials, Platform, PlatformSettings},
     clock::{Clock, Rate, SystemClock},
-    config::{Config, OrganizationConfig},
-    edge::{self, BindError, EdgeError, Listener, TlsError, WorkloadApiError},
+    config::Config,
+    edge::{self, Listener},
     gate::{CallerLimits, Gate, GateParts, Slots, TargetRules},
-    journal::{AppendError, Event, Journal, OpenError},
-    organization::{self, Keeper},
-    policy::files::PolicyFilesError,
+    journal::{Event, Journal},
     types::Current,
 };
 
-use self::{health::Health, parts::Parts, reload::Reload};
+use self::{health::Health, parts::Parts, reload::ReloadParts};
 
 /// What comes from outside and is replaced in tests.
 pub struct Deps {
@@ -50,66 +59,6 @@ impl Deps {
     }
 }
 
-/// What keeps the gateway from starting, or ended it.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Certificates or keys.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// Policy files that cannot be read.
-    #[error(transparent)]
-    PolicyFiles(#[from] PolicyFilesError),
-    /// Policies that do not validate.
-    #[error(transparent)]
-    Policies(#[from] PolicyErrors),
-    /// Issuers, keys and authorities that cannot be used.
-    #[error("{}", .0.join("\n"))]
-    Identity(Vec<String>),
-    /// The file of the organization.
-    #[error("{0}")]
-    Organization(String),
-    /// No certificate from the SPIFFE Workload API.
-    #[error(transparent)]
-    WorkloadApi(#[from] WorkloadApiError),
-    /// Several of the above at once.
-    #[error("{}", lines(.0, "\n"))]
-    Several(Vec<StartError>),
-    /// AWS settings.
-    #[error(transparent)]
-    Aws(#[from] PlatformError),
-    /// The journal cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The journal cannot be written.
-    #[error("the journal cannot be written: {0}")]
-    Journal(#[from] AppendError),
-    /// The journal hangs.
-    #[error(
-        "the stop could not be recorded in time: the journal's disk hangs (what is open is INTERRUPTED at the next start)"
-    )]
-    StopUnrecorded,
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The server ended by itself.
-    #[error(transparent)]
-    Edge(#[from] EdgeError),
-}
-
-impl StartError {
-    /// One error, or all of them.
-    fn all(mut errors: Vec<Self>) -> Self {
-        match (errors.pop(), errors.is_empty()) {
-            (Some(only), true) => only,
-            (last, _) => Self::Several(errors.into_iter().chain(last).collect()),
-        }
-    }
-}
-
-fn lines(items: &[impl ToString], separator: &str) -> String {
-    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(separator)
-}
-
 /// A gateway that listens, and serves as soon as it is run.
 pub struct App {
     listeners: Vec<listeners::Bound>,
@@ -118,7 +67,7 @@ pub struct App {
     journal: Journal,
     health: Health,
     /// What keeps things fresh while the gateway runs.
-    background: Vec<JoinHandle<()>>,
+    background: JoinSet<()>,
     shutdown_grace: Duration,
 }
 
@@ -137,12 +86,11 @@ impl App {
     /// # Errors
     /// What keeps it from starting.
     pub async fn build(config: Config, deps: Deps) -> Result<Self, StartError> {
+        let hang_up = background::hang_up();
         let Parts { engine, identities, organization, prepared } = Parts::load(&config, &*deps.clock)?;
-        for group in parts::groups_without_members(&engine, &config) {
-            tracing::warn!(group, "policies name a group that the configuration does not: nobody is in it");
-        }
+        parts::warn_of_groups_without_members(&engine, &config);
         let platform = Platform::new(platform_settings(&config), deps.credentials).await?;
-        let reader = tree_reader(&config, &platform);
+        let reader = background::tree_reader(&config, &platform);
         let aws = Aws::new(platform, config.aws.account_cache_ttl);
         let opened = Journal::open(&config.journal.path, Arc::clone(&deps.clock)).await?;
         let journal = opened.journal;
@@ -177,7 +125,17 @@ impl App {
         let (health, health_service) = Health::new(&journal).await;
         let routes = routes::build(&config, &gate, Arc::clone(&deps.clock), health_service);
         let shutdown_grace = config.server.shutdown_grace;
-        let background = background(config, &deps.clock, &journal, policies, organization, reader, &identities, &bound);
+        let reload = ReloadParts {
+            config,
+            clock: deps.clock,
+            journal: journal.clone(),
+            policies,
+            organization,
+            jwt: identities.jwt,
+            key_files: identities.key_files,
+            tls: bound.iter().filter_map(listeners::Bound::reloader).collect(),
+        };
+        let background = background::start(reload, reader, hang_up);
         Ok(Self { listeners: bound, routes, gate, journal, health, background, shutdown_grace })
     }
 
@@ -210,8 +168,17 @@ impl App {
         let (gate, grace) = (Arc::clone(&self.gate), self.shutdown_grace);
         // The connections stand until the acts are recorded, so that their callers get the answers; who asks for more is
         // refused by the gate.
+        let mut background = self.background;
+        let went_stale = Arc::new(AtomicBool::new(false));
+        let stale = Arc::clone(&went_stale);
         let stop = async move {
-            stop.await;
+            tokio::select! {
+                () = stop => {}
+                Some(_ended) = background.join_next() => {
+                    tracing::error!("what takes up new policies, certificates and keys has ended by itself");
+                    stale.store(true, Ordering::Relaxed);
+                }
+            }
             tracing::info!("stopping: no new operations, those in flight finish");
             following.abort();
             health.stopping().await;
@@ -225,7 +192,6 @@ impl App {
             self.listeners.into_iter().map(listeners::Bound::split).unzip();
         let served = edge::serve(listeners, self.routes, stop).await;
         warm_up.abort();
-        self.background.iter().for_each(JoinHandle::abort);
         // An orderly stop has waited already; a server that ended by itself has acts in flight.
         if served.is_err() {
             let _ = timeout(grace, self.gate.drain()).await;
@@ -233,7 +199,8 @@ impl App {
         // Last of all: it records the stop, and what comes after it could not be recorded.
         let closed = timeout(CLOSE_LIMIT, self.journal.close()).await;
         served?;
-        Ok(closed.map_err(|_elapsed| StartError::StopUnrecorded)??)
+        closed.map_err(|_elapsed| StartError::StopUnrecorded)??;
+        if went_stale.load(Ordering::Relaxed) { Err(StartError::Background) } else { Ok(()) }
     }
 }
 
@@ -255,50 +222,6 @@ fn warm_up(gate: Arc<Gate>) -> tokio::task::JoinHandle<()> {
             }
         }
     })
-}
-
-/// Starts what keeps things fresh: files, and the organization if it comes from AWS.
-#[allow(clippy::too_many_arguments, reason = "the parts of the composition root, used once")]
-fn background(
-    config: Config,
-    clock: &Arc<dyn Clock>,
-    journal: &Journal,
-    policies: Arc<Current<crate::authz::Engine>>,
-    organization: Arc<Keeper>,
-    reader: Option<TreeReader>,
-    identities: &identity::Identities,
-    bound: &[listeners::Bound],
-) -> Vec<JoinHandle<()>> {
-    let mut tasks = Vec::new();
-    if let (OrganizationConfig::Aws { refresh, .. }, Some(reader)) = (&config.organization, reader) {
-        let (keeper, clock, refresh) = (Arc::clone(&organization), Arc::clone(clock), *refresh);
-        tasks.push(tokio::spawn(async move { organization::keep_fresh(&keeper, &reader, refresh, &*clock).await }));
-    }
-    let jwt = identities.jwt.clone();
-    if let Some(jwt) = jwt.clone() {
-        tasks.push(tokio::spawn(async move {
-            for failure in jwt.warm_up().await {
-                tracing::warn!(
-                    issuer = failure.issuer,
-                    reason = failure.reason,
-                    "an issuer does not tell its keys yet"
-                );
-            }
-        }));
-    }
-    let reload = Reload {
-        config,
-        clock: Arc::clone(clock),
-        journal: journal.clone(),
-        policies,
-        organization,
-        jwt,
-        key_files: identities.key_files.clone(),
-        tls: bound.iter().filter_map(listeners::Bound::reloader).collect(),
-        told: BTreeMap::new(),
-    };
-    tasks.push(tokio::spawn(reload.run()));
-    tasks
 }
 
 fn started(config: &Config, policy_sha256: &str) -> Event {
@@ -327,15 +250,6 @@ fn target_rules(config: &Config) -> TargetRules {
     TargetRules {
         protected_accounts: config.aws.protected_accounts.clone(),
         own_account_allowed: config.aws.delegated_administrator_allowed,
-    }
-}
-
-fn tree_reader(config: &Config, platform: &Platform) -> Option<TreeReader> {
-    match config.organization {
-        OrganizationConfig::Aws { tags, .. } => {
-            Some(TreeReader::new(platform, TreeReaderSettings { tags, ..TreeReaderSettings::default() }))
-        }
-        OrganizationConfig::None | OrganizationConfig::InFile(_) => None,
     }
 }
 

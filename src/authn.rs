@@ -26,7 +26,7 @@ pub use caller::{Caller, Scheme};
 pub use jwt::{
     CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtIssuers, JwtKeySource, JwtKeysFailure, JwtPreset,
 };
-pub use layer::{Authentication, AuthnLayer, AuthnService};
+pub use layer::{Authentication, AuthnLayer, AuthnService, GATED_PATHS};
 pub use mesh::MeshRules;
 pub use mtls::MtlsRules;
 pub use peer::{PeerFacts, Remote};

@@ -12,6 +12,7 @@
 mod engine;
 mod entities;
 mod explanation;
+mod moment;
 mod near;
 mod needs;
 mod permit;
@@ -19,6 +20,8 @@ mod policies;
 mod question;
 mod scope;
 mod source;
+#[cfg(test)]
+mod testing;
 mod tree;
 
 pub use engine::{Denial, Engine};

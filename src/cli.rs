@@ -3,12 +3,14 @@
 mod check;
 mod lockout;
 mod output;
+mod policy;
 mod serve;
 mod version;
 
 pub use output::Output;
 
 use lockout::LockoutArgs;
+use policy::PolicyCommand;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -77,6 +79,17 @@ enum Command {
         "rootgate lockout --account 333333333333 --bucket payments-ledger --remaining < policy.json > repaired.json"
     ))]
     Lockout(LockoutArgs),
+
+    /// Validate, test and explain policies: offline, and without a gateway.
+    #[command(after_help = examples!(
+        "rootgate policy validate policy/",
+        "rootgate policy test policy/tests/default.toml",
+        "rootgate policy explain --config rootgate.toml --caller spiffe://example.org/ops/alice --operation AuditRootCredentials --account 333333333333"
+    ))]
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
 
     /// Say which version this is.
     #[command(after_help = examples!("rootgate version", "rootgate version --json"))]
@@ -147,6 +160,7 @@ where
         Command::Check(args) => check::run(&args, environment, output).await,
         Command::Journal { command } => verify(command, output).await,
         Command::Lockout(args) => lockout::run(&args, std::io::stdin().lock(), output),
+        Command::Policy { command } => policy::run(&command, output),
         Command::Version(args) => version::run(&args, output),
     };
     match result {

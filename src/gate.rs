@@ -14,6 +14,7 @@ mod limits;
 mod locks;
 mod rates;
 mod records;
+mod refusals;
 mod targets;
 
 pub use callers::CallerLimits;
@@ -35,7 +36,7 @@ use crate::{
     clock::{Clock, Rate},
     error::{Error, ErrorReason},
     journal::{CallerRecord, Event, Journal},
-    ops::{Means, Operation},
+    ops::{Explainer, Means, Operation},
     organization::Keeper,
     types::{Current, Kind, OperationId},
 };
@@ -134,8 +135,9 @@ impl Gate {
     #[must_use]
     pub fn new(parts: GateParts) -> Self {
         let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates } = parts;
-        let (callers, kinds) = (Callers::new(caller_limits), KindRates::new(kind_rates));
-        let (locks, flood, tasks) = (Locks::default(), Arc::<Flood>::default(), TaskTracker::new());
+        let flood = Arc::<Flood>::default();
+        let (callers, kinds) = (Callers::new(caller_limits, Arc::clone(&flood)), KindRates::new(kind_rates));
+        let (locks, tasks) = (Locks::default(), TaskTracker::new());
         Self { policies, organization, clock, journal, aws, rules, slots, callers, kinds, locks, flood, tasks }
     }
 
@@ -152,9 +154,11 @@ impl Gate {
     pub async fn refuse(self: &Arc<Self>, caller: Result<Caller, AuthnFailure>, claims: Claims, error: Error) -> Error {
         let gate = Arc::clone(self);
         let refusal = async move {
-            let refused = match gate.admit(caller) {
-                Ok((caller, _turn)) => Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() },
-                Err(refused) => refused,
+            let (refused, _turn) = match gate.admit(caller) {
+                Ok((caller, turn)) => {
+                    (Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() }, Some(turn))
+                }
+                Err(refused) => (refused, None),
             };
             gate.record_refusal(OperationId::generate(), claims, refused).await
         };
@@ -184,6 +188,7 @@ impl Gate {
         self.slots.close();
         self.tasks.close();
         self.tasks.wait().await;
+        self.tell_unrecorded();
     }
 
     /// How many operations are in flight.
@@ -209,7 +214,13 @@ impl Gate {
         let policies = self.policies.get();
         let now = self.clock.now();
         let at = Circumstances { now, tree: self.organization.tree(now) };
-        let permit = match self.permit(caller, operation, &policies, &at).await {
+        let record = records::caller(&caller);
+        let permit = AssertUnwindSafe(self.permit(caller, operation, &policies, &at)).catch_unwind().await;
+        let permit = permit.unwrap_or_else(|_panic| {
+            let error = Error::internal("the decision ended in a panic before the act");
+            Err(Refused { error, caller: Some(record), policies: Vec::new() })
+        });
+        let permit = match permit {
             Ok(permit) => permit,
             Err(refused) => return Err(self.record_refusal(id, claims, refused).await),
         };
@@ -219,7 +230,7 @@ impl Gate {
             Ok(lock) => lock,
             Err(error) => return Err(self.record_refusal(id, claims, refused(&permit, error)).await),
         };
-        let means = Means { aws: &self.aws, policies: &policies, at: &at };
+        let means = Means { aws: &self.aws, explainer: Explainer::new(&policies, &at) };
         // Boxed: the future of an act is large, and lives in the task for long.
         Box::pin(self.act(id, &permit, means)).await
     }
@@ -309,41 +320,6 @@ impl Gate {
                 Ok(Done { output, receipt, shortfall })
             }
             Err(error) => Err(receipt.attach(error)),
-        }
-    }
-
-    /// Records a refusal and hands its error back. A refusal that cannot be recorded is not told: nobody may probe
-    /// unseen.
-    async fn record_refusal(&self, id: OperationId, claims: Claims, refused: Refused) -> Error {
-        let flood = self.flood_of(&refused);
-        let unrecorded_before = match flood.as_deref().map(Flood::sample) {
-            None => 0,
-            Some(Some(unrecorded)) => unrecorded,
-            Some(None) => return refused.error,
-        };
-        let reason = refused.error.reason().name();
-        let caller = refused.caller.as_ref().map(|caller| caller.subject.as_str());
-        tracing::warn!(rpc = claims.rpc, operation_id = %id, caller, reason, why = refused.error.private(), "refused");
-        let event = records::refusal(id, claims, &refused, unrecorded_before);
-        match self.journal.append(Event::Refusal(event)).await {
-            Ok(position) => Receipt::new(id, position, &Trail::default()).attach(refused.error),
-            Err(error) => {
-                if let Some(flood) = flood {
-                    flood.put_back(unrecorded_before);
-                }
-                unrecorded(&error)
-            }
-        }
-    }
-
-    /// By what a refusal is sampled; none if each one is recorded, whose number the caller's own rate bounds.
-    fn flood_of(&self, refused: &Refused) -> Option<Arc<Flood>> {
-        match (refused.error.reason(), &refused.caller) {
-            (ErrorReason::RateLimited, Some(caller)) => {
-                Some(self.callers.refusals(&caller.subject).unwrap_or_else(|| Arc::clone(&self.flood)))
-            }
-            (ErrorReason::Unauthenticated | ErrorReason::RateLimited, _) => Some(Arc::clone(&self.flood)),
-            _ => None,
         }
     }
 }

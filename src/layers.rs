@@ -1,13 +1,11 @@
 //! Layers around every request, one file each. None of them knows any policy; `edge/stack.rs` says their order.
 
 mod catch_panic;
-mod log_budget;
 mod request_id;
 mod span;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub use catch_panic::{PanicLayer, panic_guard};
-pub(crate) use log_budget::LogBudget;
 pub use request_id::{RequestId, RequestIdLayer, RequestIdService};
 pub use span::{SpanLayer, SpanService};

@@ -2,9 +2,12 @@
 //!
 //! The promise: *nobody gets more root than the one act they were allowed, and no act goes unrecorded.*
 //!
-//! The way of a request, which is also the order of the modules: [`edge`] accepts the connection, [`layers`] and
-//! [`authn`] say who it is, [`rpc`] turns the message into an operation, [`gate`] decides with [`authz`] and records in
-//! the [`journal`], [`ops`] act on [`aws`]. See `docs/ARCHITECTURE.md`.
+//! The way of a request, which is also the order of the modules: [`edge`] accepts the connection, [`layers`] and the
+//! schemes of [`authn`] say who it is, [`rpc`] turns the message into an operation, [`gate`] decides with [`authz`], by
+//! policies and by the [`organization`] that accounts are in, and records in the [`journal`], [`ops`] act on [`aws`].
+//!
+//! Beside the way: [`fetch`] asks issuers for their keys, [`policy`] tries policies before they are in force, [`lockout`]
+//! judges policies of buckets and queues. See `docs/ARCHITECTURE.md`.
 
 pub mod app;
 pub mod cli;
@@ -30,5 +33,6 @@ pub mod policy;
 
 pub mod clock;
 pub mod error;
+mod log_budget;
 pub mod pb;
 pub mod types;

@@ -21,7 +21,7 @@ pub use unlock_queue_policy::{QueueUnlocked, UnlockQueuePolicy};
 use serde_json::Value;
 
 use crate::{
-    authz::{Ask, Circumstances, Engine, Permit},
+    authz::{Ask, Circumstances, Engine, Explanation, Permit, Question},
     aws::{Aws, Trail},
     error::Error,
 };
@@ -48,10 +48,35 @@ pub trait Operation: Ask + Send + Sync + Sized + 'static {
 pub struct Means<'g> {
     /// The hold on AWS.
     pub aws: &'g Aws,
-    /// The policies that allowed the act.
-    pub policies: &'g Engine,
-    /// The time and the organization by which they did.
-    pub at: &'g Circumstances,
+    /// The policies that allowed the act, for explanations.
+    pub explainer: Explainer<'g>,
+}
+
+/// The policies in force, which can be asked and give no permit: an act can allow itself nothing.
+#[derive(Clone, Copy)]
+pub struct Explainer<'g> {
+    policies: &'g Engine,
+    at: &'g Circumstances,
+}
+
+impl<'g> Explainer<'g> {
+    /// Of the policies that decide, and what they decide by.
+    #[must_use]
+    pub const fn new(policies: &'g Engine, at: &'g Circumstances) -> Self {
+        Self { policies, at }
+    }
+
+    /// What the policies say to a question, and why.
+    #[must_use]
+    pub fn explain(&self, question: &Question) -> Explanation {
+        self.policies.explain(question, self.at.tree.as_deref())
+    }
+
+    /// SHA-256 of the policies, as the journal has it.
+    #[must_use]
+    pub fn policy_sha256(&self) -> &'g str {
+        self.policies.sha256()
+    }
 }
 
 /// What became of an act that was carried through.

@@ -29,7 +29,7 @@ enum Source {
     /// There is none: accounts are in no unit.
     Unused,
     /// A file, which is right until somebody changes it.
-    File,
+    InFile,
     /// AWS, believed for so long after it was read.
     Aws { stale_after: Duration },
 }
@@ -53,7 +53,7 @@ impl Keeper {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn from_text(text: &str, now: Timestamp) -> Result<Self, TreeErrors> {
-        let keeper = Self { source: Source::File, known: Current::new(None) };
+        let keeper = Self { source: Source::InFile, known: Current::new(None) };
         keeper.replace_from_text(text, now)?;
         Ok(keeper)
     }
@@ -78,7 +78,7 @@ impl Keeper {
         let known = (*known).as_ref()?;
         let fresh = match self.source {
             Source::Unused => false,
-            Source::File => true,
+            Source::InFile => true,
             Source::Aws { stale_after } => known.age(now) <= stale_after,
         };
         fresh.then(|| Arc::clone(&known.tree))

@@ -43,6 +43,13 @@ impl Parts {
     }
 }
 
+/// Says which groups of the policies nobody is in, which may be meant, or a typing error in a `forbid`.
+pub(super) fn warn_of_groups_without_members(engine: &Engine, config: &Config) {
+    for group in groups_without_members(engine, config) {
+        tracing::warn!(group, "policies name a group that the configuration does not: nobody is in it");
+    }
+}
+
 /// Groups that policies name and the configuration does not: neither by a list of members, nor by an issuer's map.
 pub(super) fn groups_without_members(engine: &Engine, config: &Config) -> Vec<String> {
     let issuers = config.authentication.jwt.iter().flat_map(|jwt| &jwt.issuers);

@@ -16,10 +16,11 @@ use tonic_types::{ErrorDetails, StatusExt};
 use tower::{Layer, Service};
 
 use super::{Authenticator, AuthnFailure, Caller, IDENTITY_HEADERS, PeerFacts};
-use crate::layers::LogBudget;
+use crate::log_budget::LogBudget;
 
-/// Paths below this lead to the gate, which records refusals itself.
-const GATED_PATHS: &str = "/rootgate.v1.";
+/// Paths below this lead to the gate, which records refusals itself. Their requests are single messages; the others
+/// (health, reflection) have small messages and open-ended streams, and let nobody in whose identity is not proven.
+pub const GATED_PATHS: &str = "/rootgate.v1.";
 
 /// What authentication found; in the extensions of every request behind [`AuthnLayer`].
 #[derive(Clone, Debug)]

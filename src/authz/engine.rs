@@ -9,7 +9,7 @@ use super::{
     Principal, Question, Sources, Tree, TreeNeeds,
     entities::{Case, Vocabulary},
     near,
-    policies::{Applicable, Policies},
+    policies::Policies,
     source,
     tree::Placement,
 };
@@ -42,6 +42,22 @@ struct Judgement {
     allowed: bool,
     deciding: Vec<String>,
     errors: Vec<String>,
+}
+
+/// Every policy could fail; the first ones say enough for a log line and a record.
+const ERRORS_MAX: usize = 10;
+/// Enough for a sentence of Cedar's; what is longer repeats what a caller wrote.
+const ERROR_CHARS_MAX: usize = 1000;
+
+impl Judgement {
+    /// Refused because it could not be decided.
+    fn failed(mut errors: Vec<String>) -> Self {
+        errors.sort_unstable();
+        errors.truncate(ERRORS_MAX);
+        let one_line = |c: char| if c.is_control() { ' ' } else { c };
+        let cut = |error: &String| error.chars().map(one_line).take(ERROR_CHARS_MAX).collect();
+        Self { errors: errors.iter().map(cut).collect(), ..Self::default() }
+    }
 }
 
 impl Engine {
@@ -108,7 +124,9 @@ impl Engine {
     /// The denial.
     pub fn authorize<O: Ask>(&self, operation: O, caller: Caller, at: &Circumstances) -> Result<Permit<O>, Denial> {
         let question = Question::of(&operation, Principal::from(&caller), at.now);
-        let Judgement { allowed, deciding, errors } = self.judge(&question, at.tree.as_deref());
+        // The question of an operation always fits the schema; what only tests can find out costs no request its time.
+        let schema = cfg!(debug_assertions).then_some(&self.schema);
+        let Judgement { allowed, deciding, errors } = self.judge(&question, at.tree.as_deref(), schema);
         for error in &errors {
             tracing::error!(operation = O::KIND.name(), error, "the policies could not decide; denied");
         }
@@ -116,9 +134,10 @@ impl Engine {
     }
 
     /// Says how a question is decided, and why, by the very evaluation that [`Self::authorize`] uses. No permit comes of it.
+    /// A question that no operation asks, say with an argument that there is none of, is refused.
     #[must_use]
     pub fn explain(&self, question: &Question, tree: Option<&Tree>) -> Explanation {
-        let Judgement { allowed, deciding, errors } = self.judge(question, tree);
+        let Judgement { allowed, deciding, errors } = self.judge(question, tree, Some(&self.schema));
         let deciding: Vec<Deciding> = deciding.iter().filter_map(|id| self.policies.describe(id)).collect();
         let id = question.target.account();
         let placement = tree.and_then(|tree| tree.placement(id)).as_ref().map(PlacementFacts::from);
@@ -135,12 +154,8 @@ impl Engine {
     /// Meant for a refusal that no policy decided.
     #[must_use]
     pub fn near_misses(&self, question: &Question, tree: Option<&Tree>) -> Vec<NearMiss> {
-        let Some(applicable) = self.policies.about(question.kind) else { return Vec::new() };
-        let placement = tree.and_then(|tree| tree.placement(question.target.account()));
-        let groups = self.groups(&question.principal);
-        let case = self.vocabulary.case(question, applicable, &groups, placement.as_ref(), &self.schema);
-        let Ok(case) = case else { return Vec::new() };
-        let near = applicable.policies.all().filter_map(|policy| {
+        let Ok(case) = self.case(question, tree, Some(&self.schema)) else { return Vec::new() };
+        let near = case.applicable.policies.all().filter_map(|policy| {
             let unmet = near::unmet(policy, &case.request, &case.entities)?;
             Some(NearMiss { policy: self.policies.describe(policy.id().as_ref())?, unmet })
         });
@@ -150,27 +165,34 @@ impl Engine {
     }
 
     /// The one evaluation.
-    fn judge(&self, question: &Question, tree: Option<&Tree>) -> Judgement {
-        self.evaluate(question, tree).unwrap_or_else(|error| Judgement { errors: vec![error], ..Judgement::default() })
+    fn judge(&self, question: &Question, tree: Option<&Tree>, schema: Option<&Schema>) -> Judgement {
+        match self.case(question, tree, schema) {
+            Ok(case) => self.answer(&case),
+            Err(error) => Judgement::failed(vec![error]),
+        }
     }
 
-    fn evaluate(&self, question: &Question, tree: Option<&Tree>) -> Result<Judgement, String> {
+    /// The question in Cedar's words, unless something is missing to put it.
+    pub(super) fn case(
+        &self,
+        question: &Question,
+        tree: Option<&Tree>,
+        schema: Option<&Schema>,
+    ) -> Result<Case<'_>, String> {
         let kind = question.kind;
         let applicable = self.policies.about(kind).ok_or_else(|| format!("no policy can be about {kind}"))?;
-        let account = question.target.account();
-        let placement = tree.and_then(|tree| tree.placement(account));
+        let placement = tree.and_then(|tree| tree.placement(question.target.account()));
         if applicable.needs.any() && placement.is_none() {
             return Err(unplaced(tree));
         }
         let groups = self.groups(&question.principal);
-        let case = self.vocabulary.case(question, applicable, &groups, placement.as_ref(), &self.schema)?;
-        Ok(self.answer(&case, applicable))
+        self.vocabulary.case(question, applicable, &groups, placement.as_ref(), schema)
     }
 
     /// A forbid overrules every permit, and without a permit the answer is no, as Cedar decides over one set of policies.
-    fn answer(&self, case: &Case, applicable: &Applicable) -> Judgement {
+    fn answer(&self, case: &Case<'_>) -> Judgement {
         let (mut permits, mut forbids, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-        for policies in applicable.policies.matching(&case.lineage) {
+        for policies in case.applicable.policies.matching(&case.lineage) {
             let response = self.authorizer.is_authorized(&case.request, policies, &case.entities);
             errors.extend(response.diagnostics().errors().map(|error| self.policies.locate(error)));
             let deciding = match response.decision() {
@@ -180,8 +202,7 @@ impl Engine {
             deciding.extend(response.diagnostics().reason().map(|id| AsRef::<str>::as_ref(id).to_owned()));
         }
         if !errors.is_empty() {
-            errors.sort_unstable();
-            return Judgement { errors, ..Judgement::default() };
+            return Judgement::failed(errors);
         }
         let allowed = forbids.is_empty() && !permits.is_empty();
         let mut deciding = if allowed { permits } else { forbids };
@@ -216,3 +237,6 @@ impl From<&Placement<'_>> for PlacementFacts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,8 +11,12 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, ParseErrors, Request, RestrictedExpression, Schema,
 };
 
-use super::{Argument, Placement, Principal, Question, Target, policies::Applicable, scope::Lineage};
-use crate::clock::Timestamp;
+use super::{
+    Argument, Placement, Principal, Question, Target,
+    moment::{Moments, weekday},
+    policies::Applicable,
+    scope::Lineage,
+};
 
 /// Group name to the subjects in it.
 pub type Groups = BTreeMap<String, BTreeSet<String>>;
@@ -28,11 +32,14 @@ pub(super) struct Vocabulary {
     account: EntityTypeName,
     bucket: EntityTypeName,
     queue: EntityTypeName,
+    moments: Moments,
 }
 
 /// A question, ready for Cedar.
 #[derive(Debug)]
-pub(super) struct Case {
+pub(super) struct Case<'e> {
+    /// What decides over it.
+    pub(super) applicable: &'e Applicable,
     pub(super) request: Request,
     pub(super) entities: Entities,
     pub(super) lineage: Lineage,
@@ -49,6 +56,7 @@ impl Vocabulary {
             account: "Rootgate::Account".parse()?,
             bucket: "Rootgate::Bucket".parse()?,
             queue: "Rootgate::Queue".parse()?,
+            moments: Moments::new(),
         })
     }
 
@@ -57,27 +65,28 @@ impl Vocabulary {
         uid(&self.action, name)
     }
 
-    /// Puts the question in Cedar's words. `groups` are all that the principal is in.
-    pub(super) fn case(
+    /// Puts the question in Cedar's words. `groups` are all that the principal is in; a question that does not fit
+    /// `schema` is an error.
+    pub(super) fn case<'e>(
         &self,
         question: &Question,
-        applicable: &Applicable,
+        applicable: &'e Applicable,
         groups: &BTreeSet<&str>,
         placement: Option<&Placement<'_>>,
-        schema: &Schema,
-    ) -> Result<Case, String> {
+        schema: Option<&Schema>,
+    ) -> Result<Case<'e>, String> {
         let lineage = self.lineage(question, applicable, groups, placement);
         let mut entities = vec![
             caller(&lineage, &question.principal)?,
-            account(&lineage, question.target.account().as_str(), placement)?,
+            account(&lineage, question.target.account().as_str(), placement, applicable)?,
         ];
         entities.extend(inside(&lineage, &question.target)?);
         let (principal, resource) = (lineage.principal.clone(), lineage.resource.clone());
-        let context = Context::from_pairs(context(question)).map_err(|error| error.to_string())?;
-        let request = Request::new(principal, applicable.action.clone(), resource, context, Some(schema));
+        let context = Context::from_pairs(self.context(question)).map_err(|error| error.to_string())?;
+        let request = Request::new(principal, applicable.action.clone(), resource, context, schema);
         let request = request.map_err(|error| error.to_string())?;
         let entities = applicable.actions.clone().add_entities(entities, None).map_err(|error| error.to_string())?;
-        Ok(Case { request, entities, lineage })
+        Ok(Case { applicable, request, entities, lineage })
     }
 
     fn lineage(
@@ -87,21 +96,36 @@ impl Vocabulary {
         groups: &BTreeSet<&str>,
         placement: Option<&Placement<'_>>,
     ) -> Lineage {
-        let named = |uid: &EntityUid| applicable.policies.names(uid);
+        let named = |id: &&str| applicable.policies.names(id);
         let account = uid(&self.account, question.target.account().as_str());
-        let units = placement.into_iter().flat_map(|placement| &placement.units).map(|(id, _)| uid(&self.unit, id));
-        let organization = placement.map(|placement| uid(&self.organization, placement.organization_id));
+        let units = placement.into_iter().flat_map(|placement| &placement.units).map(|(id, _)| *id).filter(named);
+        let organization = placement.map(|placement| placement.organization_id).filter(named);
+        let organization = organization.map(|id| uid(&self.organization, id));
         Lineage {
             principal: uid(&self.caller, &question.principal.subject),
-            groups: groups.iter().map(|name| uid(&self.group, name)).filter(named).collect(),
+            groups: groups.iter().copied().filter(named).map(|name| uid(&self.group, name)).collect(),
             resource: match &question.target {
                 Target::Account(_) => account.clone(),
                 Target::Bucket(..) => uid(&self.bucket, &question.target.arn()),
                 Target::Queue(_) => uid(&self.queue, &question.target.arn()),
             },
             account,
-            places: units.chain(organization).filter(named).collect(),
+            places: units.map(|id| uid(&self.unit, id)).chain(organization).collect(),
         }
+    }
+
+    fn context(&self, question: &Question) -> Vec<(String, RestrictedExpression)> {
+        let mut pairs = vec![
+            ("reason", text(&question.reason)),
+            ("scheme", text(question.principal.scheme.name())),
+            ("listener", text(&question.principal.listener)),
+            ("now", self.moments.at(question.now)),
+            ("weekday", RestrictedExpression::new_long(weekday(question.now))),
+        ];
+        pairs.extend(question.ticket.as_ref().map(|ticket| ("ticket", text(ticket))));
+        pairs.extend(question.region.as_ref().map(|region| ("region", text(region.as_str()))));
+        pairs.extend(question.arguments.iter().map(|(name, argument)| (name.as_str(), expression(argument))));
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
@@ -113,11 +137,17 @@ fn caller(lineage: &Lineage, who: &Principal) -> Result<Entity, String> {
         .map_err(|error| error.to_string())
 }
 
-fn account(lineage: &Lineage, id: &str, placement: Option<&Placement<'_>>) -> Result<Entity, String> {
+fn account(
+    lineage: &Lineage,
+    id: &str,
+    placement: Option<&Placement<'_>>,
+    applicable: &Applicable,
+) -> Result<Entity, String> {
     let member = placement.map(|placement| placement.member);
     let name = member.map(|member| ("account_name".to_owned(), text(&member.name)));
     let attributes = std::iter::once(("account_id".to_owned(), text(id))).chain(name);
-    let tags = member.into_iter().flat_map(|member| &member.tags);
+    // An account can have fifty; most policies look at none.
+    let tags = member.filter(|_| applicable.needs.tags).into_iter().flat_map(|member| &member.tags);
     let tags = tags.map(|(key, value)| (key.clone(), text(value)));
     Entity::new_with_tags(lineage.account.clone(), attributes, lineage.places.iter().cloned(), tags)
         .map_err(|error| error.to_string())
@@ -145,20 +175,6 @@ fn text(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
 }
 
-fn context(question: &Question) -> Vec<(String, RestrictedExpression)> {
-    let mut pairs = vec![
-        ("reason", text(&question.reason)),
-        ("scheme", text(question.principal.scheme.name())),
-        ("listener", text(&question.principal.listener)),
-        ("now", datetime(question.now)),
-        ("weekday", RestrictedExpression::new_long(weekday(question.now))),
-    ];
-    pairs.extend(question.ticket.as_ref().map(|ticket| ("ticket", text(ticket))));
-    pairs.extend(question.region.as_ref().map(|region| ("region", text(region.as_str()))));
-    pairs.extend(question.arguments.iter().map(|(name, argument)| (name.as_str(), expression(argument))));
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
 fn expression(argument: &Argument) -> RestrictedExpression {
     match argument {
         Argument::Text(value) => text(value),
@@ -167,17 +183,5 @@ fn expression(argument: &Argument) -> RestrictedExpression {
     }
 }
 
-/// To the millisecond, which is all that Cedar knows.
-fn datetime(now: Timestamp) -> RestrictedExpression {
-    const TO_MILLISECONDS: usize = "2026-11-21T18:35:54.000".len();
-    let now = now.to_string();
-    let text = now.get(..TO_MILLISECONDS).map_or_else(|| now.clone(), |text| format!("{text}Z"));
-    RestrictedExpression::new_datetime(text)
-}
-
-/// 1 is Monday, 7 is Sunday (ISO 8601), in UTC.
-fn weekday(now: Timestamp) -> i64 {
-    const MICROS_PER_DAY: i64 = 86_400_000_000;
-    // 1970-01-01 was a Thursday.
-    (now.unix_micros().div_euclid(MICROS_PER_DAY) + 3).rem_euclid(7) + 1
-}
+#[cfg(test)]
+mod tests;

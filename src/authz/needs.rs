@@ -56,3 +56,60 @@ fn asks_for_name(json: &Value) -> bool {
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(condition: &str) -> (bool, bool) {
+        let policy = format!("permit(principal, action, resource) when {{ {condition} }};");
+        let TreeNeeds { units, tags } = TreeNeeds::of(&policy.parse().unwrap());
+        (units, tags)
+    }
+
+    #[test]
+    fn units_are_needed_wherever_one_is_named() {
+        for condition in [
+            "resource in Rootgate::OrganizationalUnit::\"ou-1\"",
+            "resource.account in [Rootgate::Account::\"1\", Rootgate::Organization::\"o-1\"]",
+            "!(if context.weekday > 5 then resource in Rootgate::OrganizationalUnit::\"ou-1\" else true)",
+            "resource has account_name",
+            "resource[\"account_name\"] == \"x\"",
+            "resource.account.account_name like \"prod-*\"",
+        ] {
+            assert_eq!(needs(condition), (true, false), "{condition}");
+        }
+        for scope in ["in", "is Rootgate::Account in"] {
+            let policy = format!("permit(principal, action, resource {scope} Rootgate::Organization::\"o-1\");");
+            assert!(TreeNeeds::of(&policy.parse().unwrap()).units, "{scope}");
+        }
+    }
+
+    #[test]
+    fn tags_are_needed_unless_they_are_the_callers() {
+        for condition in [
+            "resource.hasTag(\"env\")",
+            "resource.account.getTag(\"env\") == \"prod\"",
+            "[true, resource.hasTag(\"env\")].contains(true)",
+            "{ a: resource.hasTag(\"env\") }.a",
+            "principal.hasTag(if resource.hasTag(\"env\") then \"a\" else \"b\")",
+            "(if true then principal else principal).hasTag(\"env\")",
+        ] {
+            assert_eq!(needs(condition), (false, true), "{condition}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_needed_else() {
+        for condition in [
+            "true",
+            "principal.hasTag(\"trust_domain\") && principal.getTag(\"trust_domain\") == \"example.org\"",
+            "resource in Rootgate::Account::\"1\" && principal in Rootgate::Group::\"OrganizationalUnit\"",
+            "resource.name == \"hasTag\" && context.reason like \"*getTag*\"",
+        ] {
+            assert_eq!(needs(condition), (false, false), "{condition}");
+        }
+        let annotated = "@hasTag(\"account_name\") permit(principal, action, resource);";
+        assert!(!TreeNeeds::of(&annotated.parse().unwrap()).any());
+    }
+}

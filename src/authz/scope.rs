@@ -24,7 +24,8 @@ pub(super) struct Lineage {
 #[derive(Debug, Default)]
 pub(super) struct ByScope {
     by_principal: HashMap<Option<EntityUid>, Vec<SameScope>>,
-    named: HashSet<EntityUid>,
+    /// Ids of the entities that policies name.
+    named: HashSet<String>,
 }
 
 /// Policies with the same principal and the same resource in their scope.
@@ -38,7 +39,8 @@ impl ByScope {
     pub(super) fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self, PolicySetError> {
         let mut sorted = Self::default();
         for policy in policies {
-            sorted.named.extend(policy.entity_literals());
+            let named = policy.entity_literals();
+            sorted.named.extend(named.iter().map(|uid| uid.id().unescaped().to_owned()));
             let resource = resource_of(policy);
             let same_principal = sorted.by_principal.entry(principal_of(policy)).or_default();
             if let Some(same) = same_principal.iter_mut().find(|same| same.resource == resource) {
@@ -50,9 +52,9 @@ impl ByScope {
         Ok(sorted)
     }
 
-    /// Whether any policy names this entity.
-    pub(super) fn names(&self, uid: &EntityUid) -> bool {
-        self.named.contains(uid)
+    /// Whether any policy names an entity with this id.
+    pub(super) fn names(&self, id: &str) -> bool {
+        self.named.contains(id)
     }
 
     /// Every policy, in no order.
@@ -92,3 +94,6 @@ fn resource_of(policy: &Policy) -> Option<EntityUid> {
         ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) => Some(uid),
     }
 }
+
+#[cfg(test)]
+mod tests;

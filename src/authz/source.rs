@@ -244,6 +244,25 @@ mod tests {
     }
 
     #[test]
+    fn every_policy_has_its_place() {
+        let one = "permit(principal, action, resource);";
+        let two = "forbid(principal, action, resource) // which\nwhen { context.weekday < 6 };";
+        let text = format!("// {one}\n//\u{e9}\n\n\u{a0} @id(\"x\") // why\n{one} {two}\n\t//{one}\n\t{one}//");
+        let parsed = load(&Sources(vec![("a.cedar".to_owned(), text)]), &schema().unwrap()).unwrap();
+        let mut places: Vec<&str> = parsed.places.values().map(String::as_str).collect();
+        places.sort_unstable();
+        assert_eq!(places, ["a.cedar:4:3", "a.cedar:5:38", "a.cedar:8:2"]);
+    }
+
+    #[test]
+    fn the_digest_sees_names_and_texts() {
+        let of = |name: &str, text: &str| Sources(vec![(name.to_owned(), text.to_owned())]).sha256();
+        assert_eq!(of("a", "b"), of("a", "b"));
+        assert_ne!(of("a", "b"), of("ab", ""));
+        assert_ne!(of("a", "b"), of("a", "c"));
+    }
+
+    #[test]
     fn templates_are_refused() {
         let template = "permit(principal == ?principal, action, resource);";
         assert!(load_text(template).unwrap_err().to_string().contains("templates"));

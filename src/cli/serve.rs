@@ -38,6 +38,7 @@ fn exit_of(error: &StartError) -> Exit {
         | StartError::Open(_)
         | StartError::Journal(_)
         | StartError::StopUnrecorded
+        | StartError::Background
         | StartError::Bind(_)
         | StartError::WorkloadApi(_)
         | StartError::Edge(_) => Exit::Unavailable,

@@ -3,8 +3,9 @@ use clap::CommandFactory as _;
 use super::*;
 
 const MINIMAL: &str = r#"
-[server]
+[listeners.main]
 listen = "127.0.0.1:0"
+schemes = ["mtls"]
 tls = { certificate = "rootgate.toml", private_key = "k", client_ca = "c" }
 [authentication.mtls]
 dns_sans = ["a.example"]
@@ -117,13 +118,13 @@ async fn version_is_for_people_and_machines() {
 
 #[tokio::test]
 async fn a_bad_configuration_exits_with_78_and_every_error() {
-    let (_folder, file) = folder("[server]\nlistne = 1\n");
+    let (_folder, file) = folder("[server]\nreflectoin = 1\n");
     for command in ["serve", "check"] {
         let (exit, out, err) = run_line(&format!("rootgate {command} --config {file}")).await;
         assert_eq!((exit, out.as_str()), (Exit::Config, ""));
         assert!(err.starts_with("error: the configuration must be mended\n"), "{err}");
         assert!(
-            err.contains(&format!("\n{file}:2:1: server.listne: is not known (did you mean `listen`?)\n")),
+            err.contains(&format!("\n{file}:2:1: server.reflectoin: is not known (did you mean `reflection`?)\n")),
             "{err}"
         );
         assert_eq!(err.lines().count(), 8, "{err}");

@@ -20,7 +20,7 @@ use super::{
     listener::{Arrival, Listener, Transport},
     places::Places,
 };
-use crate::{authn::Remote, clock::Clock, layers::LogBudget};
+use crate::{authn::Remote, clock::Clock, log_budget::LogBudget};
 
 /// First pause after an error that is not about one connection, such as too many open files.
 const BACKOFF_MIN: Duration = Duration::from_millis(5);

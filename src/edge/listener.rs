@@ -95,7 +95,10 @@ pub enum BindError {
         address: SocketAddr,
     },
     /// A Unix socket without users who may connect.
-    #[error("listener {name}: no user may connect to {path}; name the proxy's user id in peer_uids", path = path.display())]
+    #[error(
+        "listener {name}: no user may connect to {path}; name the proxy's user id in peer_uids",
+        path = path.display()
+    )]
     NobodyMayConnect {
         /// The listener.
         name: String,
@@ -103,7 +106,10 @@ pub enum BindError {
         path: PathBuf,
     },
     /// Something else is where the socket should be.
-    #[error("listener {name}: {path} exists and is not a socket; remove it, or choose another path", path = path.display())]
+    #[error(
+        "listener {name}: {path} exists and is not a socket; remove it, or choose another path",
+        path = path.display()
+    )]
     NotASocket {
         /// The listener.
         name: String,

@@ -25,18 +25,15 @@ use super::{
     EdgeCount, EdgeCounters,
     quota::{Quota, Taken},
 };
-use crate::authn::{Authentication, AuthnFailure};
+use crate::authn::{Authentication, AuthnFailure, GATED_PATHS};
 
-/// The paths of the gate's services. The others (health, reflection) have small messages and open-ended streams, and let
-/// nobody in whose identity is not proven.
-const GATED_PATHS: &str = "/rootgate.v1.";
 /// Messages of proven callers that one listener receives at a time. Each is there for milliseconds, and costs at most
 /// `message_bytes_max` and its headers: 20 MiB for all with the defaults.
 const MESSAGES_MAX: usize = 256;
 /// The same for one caller: more than it may have in flight.
 const MESSAGES_PER_CALLER_MAX: usize = 64;
-/// The same for all whose identity is not proven: they are received to be recorded, and records of strangers are sampled
-/// in any case.
+/// The same for all whose identity is not proven: they are received to be recorded, and records of strangers are
+/// sampled in any case.
 const UNPROVEN_MESSAGES_MAX: usize = 32;
 /// How long a message may take. 64 KiB need 52 kbit/s for that.
 const RECEIPT_MAX: Duration = Duration::from_secs(10);

@@ -27,7 +27,7 @@ pub(super) fn stack(
         // Outside whatever answers by itself, so that each answer has an id: refusals and panics too.
         .layer(RequestIdLayer)
         // Outside the panic guard and authentication, so that their answers are logged like any other.
-        .layer(SpanLayer)
+        .layer(SpanLayer::default())
         // Inside the span, so that the panic's line carries the request id; outside authentication, which parses
         // what strangers send.
         .layer(panic_guard())

@@ -32,7 +32,8 @@ pub struct CallerLimits {
     pub rate: Rate,
     /// How much it may have in flight.
     pub in_flight_max: usize,
-    /// Refusals of it that are recorded one by one each minute; the next record counts the others.
+    /// Refusals of it for want of a turn that are recorded one by one each minute; the next record counts the others. Its
+    /// other refusals are each recorded: they take turns, so the rate bounds them.
     pub refusals_recorded_per_minute: u64,
 }
 
@@ -41,6 +42,8 @@ pub struct CallerLimits {
 pub(super) struct Callers {
     limits: CallerLimits,
     known: Arc<Mutex<HashMap<String, Account>>>,
+    /// Takes over the tallies of callers that are forgotten.
+    flood: Arc<Flood>,
 }
 
 /// The account of one caller.
@@ -59,8 +62,13 @@ pub(super) struct Turn {
 }
 
 impl Callers {
-    pub(super) fn new(limits: CallerLimits) -> Self {
-        Self { limits, known: Arc::default() }
+    pub(super) fn new(limits: CallerLimits, flood: Arc<Flood>) -> Self {
+        Self { limits, known: Arc::default(), flood }
+    }
+
+    /// How many refusals of all callers no record counts yet.
+    pub(super) fn unrecorded(&self) -> u64 {
+        self.lock().values().map(|account| account.refusals.unrecorded()).sum()
     }
 
     /// Takes a turn of this caller, or refuses at once.
@@ -71,7 +79,7 @@ impl Callers {
     fn take_turn(&self, subject: &str) -> Result<Turn, Error> {
         let now = Instant::now();
         let mut known = self.lock();
-        let account = account(&mut known, subject, &self.limits, now)?;
+        let account = self.account(&mut known, subject, now)?;
         if account.in_flight >= self.limits.in_flight_max {
             let words = "this caller has too many operations in flight; wait for one to end";
             return Err(limited(words, IN_FLIGHT_RETRY_AFTER));
@@ -86,34 +94,39 @@ impl Callers {
     /// Samples the refusals of this caller; none if there is no room to remember it, which is a refusal of its own.
     pub(super) fn refusals(&self, subject: &str) -> Option<Arc<Flood>> {
         let mut known = self.lock();
-        account(&mut known, subject, &self.limits, Instant::now()).ok().map(|account| Arc::clone(&account.refusals))
+        self.account(&mut known, subject, Instant::now()).ok().map(|account| Arc::clone(&account.refusals))
+    }
+
+    /// The account of a caller, made anew if there is none.
+    fn account<'k>(
+        &self,
+        known: &'k mut HashMap<String, Account>,
+        subject: &str,
+        now: Instant,
+    ) -> Result<&'k mut Account, Error> {
+        if known.len() >= CALLERS_MAX && !known.contains_key(subject) {
+            known.retain(|_, account| {
+                let stays = account.in_flight > 0 || !account.used.is_nothing(now) || account.refusals.is_open(now);
+                if !stays {
+                    self.flood.take_over(account.refusals.unrecorded());
+                }
+                stays
+            });
+            if known.len() >= CALLERS_MAX {
+                return Err(limited("too many callers at a time", IN_FLIGHT_RETRY_AFTER));
+            }
+        }
+        let new = || Account {
+            used: Used::nothing(now),
+            in_flight: 0,
+            refusals: Arc::new(Flood::new(self.limits.refusals_recorded_per_minute)),
+        };
+        Ok(known.entry(subject.to_owned()).or_insert_with(new))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Account>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn account<'k>(
-    known: &'k mut HashMap<String, Account>,
-    subject: &str,
-    limits: &CallerLimits,
-    now: Instant,
-) -> Result<&'k mut Account, Error> {
-    if known.len() >= CALLERS_MAX && !known.contains_key(subject) {
-        known.retain(|_, account| {
-            account.in_flight > 0 || !account.used.is_nothing(now) || account.refusals.is_open(now)
-        });
-        if known.len() >= CALLERS_MAX {
-            return Err(limited("too many callers at a time", IN_FLIGHT_RETRY_AFTER));
-        }
-    }
-    let new = || Account {
-        used: Used::nothing(now),
-        in_flight: 0,
-        refusals: Arc::new(Flood::new(limits.refusals_recorded_per_minute)),
-    };
-    Ok(known.entry(subject.to_owned()).or_insert_with(new))
 }
 
 /// A refusal for want of a turn.
@@ -135,7 +148,7 @@ mod tests {
 
     fn callers(per_minute: u32, burst: u32, in_flight_max: usize) -> Callers {
         let rate = Rate::per_minute(per_minute, burst);
-        Callers::new(CallerLimits { rate, in_flight_max, refusals_recorded_per_minute: 3 })
+        Callers::new(CallerLimits { rate, in_flight_max, refusals_recorded_per_minute: 3 }, Arc::default())
     }
 
     fn refused(result: Result<Turn, Error>) -> Duration {

@@ -37,6 +37,17 @@ impl Flood {
         Self { recorded_per_window_max, state: Mutex::default() }
     }
 
+    /// How many were not recorded since the last one that was.
+    pub(super) fn unrecorded(&self) -> u64 {
+        self.lock().unrecorded
+    }
+
+    /// Counts refusals of another tally that nobody will ask again.
+    pub(super) fn take_over(&self, unrecorded: u64) {
+        let mut state = self.lock();
+        state.unrecorded = state.unrecorded.saturating_add(unrecorded);
+    }
+
     /// Whether something was recorded within the last window.
     pub(super) fn is_open(&self, now: Instant) -> bool {
         let state = self.lock();

@@ -48,6 +48,7 @@ pub(super) fn caller(caller: &Caller) -> CallerRecord {
         listener: caller.listener().to_owned(),
         scheme: caller.scheme().name().to_owned(),
         subject: caller.subject().to_owned(),
+        groups: caller.groups().clone(),
         attributes: caller.attributes().clone(),
     }
 }

@@ -1,6 +1,9 @@
 //! What can be recorded.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -157,6 +160,9 @@ pub struct CallerRecord {
     pub scheme: String,
     /// Stable id of the caller.
     pub subject: String,
+    /// Groups that its proof itself named, by the issuer's configuration. Those that `[authorization.groups]` lists it in
+    /// are known by the configuration's digest in `Started`.
+    pub groups: BTreeSet<String>,
     /// Facts about the caller that policies see.
     pub attributes: BTreeMap<String, String>,
 }

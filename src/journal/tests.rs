@@ -123,6 +123,7 @@ fn caller() -> CallerRecord {
         listener: "main".to_owned(),
         scheme: "mtls".to_owned(),
         subject: "spiffe://example/ns/a".to_owned(),
+        groups: std::collections::BTreeSet::new(),
         attributes: BTreeMap::from([("trust_domain".to_owned(), "example".to_owned())]),
     }
 }

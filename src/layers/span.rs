@@ -1,10 +1,11 @@
-//! One tracing span per request, and one line when it is over.
+//! One tracing span per request, and one line when it is over. Lines that strangers can cause at will are bounded.
 //!
 //! Names, never values: no metadata, no message, no path that a stranger made up.
 
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -20,7 +21,10 @@ use tower::{Layer, Service};
 use tracing::Span;
 
 use super::RequestId;
-use crate::authn::{PeerFacts, Remote};
+use crate::{
+    authn::{PeerFacts, Remote},
+    log_budget::LogBudget,
+};
 
 /// Longest path that is logged; the longest of ours and of the standard services is half of it.
 const PATH_BYTES_MAX: usize = 128;
@@ -30,14 +34,16 @@ const PATH_UNKNOWN: &str = "unknown";
 const STATUS_HEADER: &str = "grpc-status";
 
 /// Wraps each request in a span named `rpc`.
-#[derive(Clone, Copy, Debug)]
-pub struct SpanLayer;
+#[derive(Clone, Debug, Default)]
+pub struct SpanLayer {
+    strangers: Arc<LogBudget>,
+}
 
 impl<S> Layer<S> for SpanLayer {
     type Service = SpanService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SpanService { inner }
+        SpanService { inner, strangers: Arc::clone(&self.strangers) }
     }
 }
 
@@ -45,6 +51,7 @@ impl<S> Layer<S> for SpanLayer {
 #[derive(Clone, Debug)]
 pub struct SpanService<S> {
     inner: S,
+    strangers: Arc<LogBudget>,
 }
 
 impl<S, B, R> Service<Request<B>> for SpanService<S>
@@ -62,7 +69,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let completion = Completion::of(&request);
+        let completion = Completion::of(&request, &self.strangers);
         let inner = completion.span.in_scope(|| self.inner.call(request));
         ResponseFuture { inner: Box::pin(inner), completion: Some(completion) }
     }
@@ -141,10 +148,12 @@ struct Completion {
     span: Span,
     began: Instant,
     code: Option<Code>,
+    /// For lines that need no identity to be caused.
+    strangers: Arc<LogBudget>,
 }
 
 impl Completion {
-    fn of<B>(request: &Request<B>) -> Self {
+    fn of<B>(request: &Request<B>, strangers: &Arc<LogBudget>) -> Self {
         let peer: Option<Remote> = request.extensions().get::<PeerFacts>().map(|peer| peer.remote);
         let id = request.extensions().get::<RequestId>();
         let span = tracing::info_span!(
@@ -153,7 +162,7 @@ impl Completion {
             request_id = id.map(tracing::field::display),
             peer = peer.map(tracing::field::display),
         );
-        Self { span, began: Instant::now(), code: None }
+        Self { span, began: Instant::now(), code: None, strangers: Arc::clone(strangers) }
     }
 
     fn see(&mut self, headers: &HeaderMap) {
@@ -167,10 +176,20 @@ impl Drop for Completion {
     fn drop(&mut self) {
         let latency_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let _entered = self.span.enter();
-        match self.code {
-            Some(code) => tracing::info!(grpc_status = code as i32, latency_ms, "request finished"),
-            None => {
-                tracing::info!(latency_ms, "request ended without a status: the caller left or its deadline passed")
+        // Whoever got another answer than these has proven who they are, and is bounded by what a caller may use up.
+        let for_anybody = matches!(
+            self.code,
+            None | Some(Code::Unauthenticated | Code::ResourceExhausted | Code::Unavailable | Code::Unimplemented)
+        );
+        let suppressed = if for_anybody { self.strangers.take() } else { Some(0) };
+        match (self.code, suppressed) {
+            (_, None) => {}
+            (Some(code), Some(suppressed)) => {
+                tracing::info!(grpc_status = code as i32, latency_ms, suppressed, "request finished");
+            }
+            (None, Some(suppressed)) => {
+                let words = "request ended without a status: the caller left or its deadline passed";
+                tracing::info!(latency_ms, suppressed, "{words}");
             }
         }
     }

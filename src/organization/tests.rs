@@ -182,6 +182,17 @@ async fn the_age_of_a_tree_counts_from_when_its_reading_began() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tree_that_takes_longer_to_read_than_it_is_believed_is_told_once_with_the_fix() {
+    let (log, _guard) = Log::start();
+    let slow = Fake { takes: 61 * MINUTE, ..Arc::into_inner(Fake::new([Some(tree("slow"))])).unwrap() };
+    let kept = Kept::start(&Arc::new(slow));
+    assert_eq!(kept.after(4 * HOUR).await, None);
+    let errors = log.lines("ERROR");
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("age_seconds=3660") && errors[0].contains("raise organization.stale_after"), "{errors:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_log_is_told_of_changes_alone_and_how_old_the_tree_is() {
     let (log, _guard) = Log::start();
     let reader = Fake::new([Some(tree("first")), None]);
@@ -223,7 +234,7 @@ fn a_tree_of_aws_is_believed_for_its_time_and_not_if_the_clock_was_set_back() {
     let keeper = Keeper::of_aws(HOUR);
     assert_eq!(keeper.tree(NOW), None);
     assert!(keeper.is_used());
-    keeper.replace(tree("a"), NOW);
+    keeper.replace(tree("a"), Moment::of(NOW));
     let clock = ManualClock::new(NOW);
     clock.advance(HOUR);
     assert!(keeper.tree(clock.now()).is_some());
@@ -233,6 +244,20 @@ fn a_tree_of_aws_is_believed_for_its_time_and_not_if_the_clock_was_set_back() {
         |age: Duration| Timestamp::from_unix_micros(NOW.unix_micros() - i64::try_from(age.as_micros()).unwrap());
     assert!(keeper.tree(before(MINUTE)).is_some(), "clocks are corrected by a little now and then");
     assert_eq!(keeper.tree(before(2 * HOUR)), None);
+}
+
+/// Whoever can set the clock must not be able to keep yesterday's organization in force.
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_prolongs_no_tree() {
+    let keeper = Keeper::of_aws(HOUR);
+    keeper.replace(tree("a"), Moment::of(NOW));
+    for _ in 0..4 {
+        assert!(keeper.tree(NOW).is_some());
+        tokio::time::advance(15 * MINUTE).await;
+    }
+    tokio::time::advance(Duration::from_millis(1)).await;
+    assert_eq!(keeper.tree(NOW), None, "an hour has passed, whatever the clock says");
+    assert!(keeper.age(NOW).unwrap() > HOUR);
 }
 
 #[test]

@@ -238,6 +238,58 @@ mod tests {
         assert_eq!(arns(&acts), ["ExplainAccess arn:aws:s3:::ledger"]);
     }
 
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:333333333333:jobs";
+
+    /// An offline answer about another region than the gateway's would be an answer to another question.
+    #[test]
+    fn the_region_is_the_one_that_the_gateway_would_see() {
+        let regions = |acts: &Acts| -> Vec<Option<String>> {
+            let questions = acts.questions(&principal()).unwrap();
+            questions.iter().map(|question| question.region.as_ref().map(ToString::to_string)).collect()
+        };
+        let some = |region: &str| Some(region.to_owned());
+        let mut acts = acts(&[Kind::UnlockBucketPolicy, Kind::UnlockQueuePolicy, Kind::AssumeRoot], &BOTH[..1]);
+        acts.bucket = Some("ledger".parse().unwrap());
+        acts.queue = Some(QueueRef::from_arn(QUEUE).unwrap());
+        assert_eq!(regions(&acts), [None, some("eu-west-1"), None], "a queue has its region, an account none");
+        acts.region = Some("eu-west-1".parse().unwrap());
+        assert_eq!(regions(&acts), [some("eu-west-1"), some("eu-west-1"), None]);
+        acts.region = Some("us-east-1".parse().unwrap());
+        assert_eq!(violations(&acts), ["region: must be left out, or be the queue's own"]);
+
+        let explain = |about: Kind| {
+            let mut explain = acts.clone();
+            explain.kinds = vec![Kind::ExplainAccess];
+            explain.arguments = BTreeMap::from([("about_operation".to_owned(), Given::Text(about.name().to_owned()))]);
+            (explain.bucket, explain.queue, explain.region) = match about {
+                Kind::UnlockBucketPolicy => (explain.bucket, None, explain.region),
+                Kind::UnlockQueuePolicy => (None, explain.queue, None),
+                _ => (None, None, None),
+            };
+            explain
+        };
+        assert_eq!(regions(&explain(Kind::UnlockBucketPolicy)), [some("us-east-1")]);
+        assert_eq!(regions(&explain(Kind::UnlockQueuePolicy)), [some("eu-west-1")]);
+        assert_eq!(regions(&explain(Kind::AssumeRoot)), [None]);
+    }
+
+    #[test]
+    fn a_region_that_no_request_could_name_is_refused() {
+        for kind in Kind::ALL {
+            let mut acts = acts(&[kind], &BOTH[..1]);
+            acts.region = Some("eu-west-1".parse().unwrap());
+            match kind {
+                Kind::UnlockBucketPolicy => acts.bucket = Some("ledger".parse().unwrap()),
+                Kind::UnlockQueuePolicy => acts.queue = Some(QueueRef::from_arn(QUEUE).unwrap()),
+                _ => {
+                    assert_eq!(violations(&acts), ["region: must be left out: no operation here names a region"]);
+                    continue;
+                }
+            }
+            assert_eq!(acts.questions(&principal()).unwrap().len(), 1, "{kind}");
+        }
+    }
+
     #[test]
     fn what_is_missing_idle_or_unknown_is_told() {
         let mut lacking = acts(&[Kind::UnlockBucketPolicy, Kind::UnlockQueuePolicy, Kind::AssumeRoot], &[]);

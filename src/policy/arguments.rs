@@ -240,7 +240,9 @@ mod tests {
         for wrong in [text("Assumeroot"), text("ExplainAccess"), Given::Number(1)] {
             assert!(one(ExplainAccess, "about_operation", wrong).unwrap_err().starts_with("about_operation: must be"));
         }
-        for wrong in [text(""), text("two words"), text(&"x".repeat(2049)), Given::Number(1)] {
+        let spaced = "jwt:github:repo:acme/app:environment:Production EU";
+        assert_eq!(one(ExplainAccess, "about_subject", text(spaced)), Ok(Argument::Text(spaced.to_owned())));
+        for wrong in [text(""), text("alice "), text(&"x".repeat(2053)), Given::Number(1)] {
             assert!(one(ExplainAccess, "about_subject", wrong).unwrap_err().contains("subject"));
         }
     }

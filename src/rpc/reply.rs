@@ -58,7 +58,7 @@ pub(super) fn unlock_queue_policy(done: Done<QueueUnlocked>) -> Result<pb::Unloc
 }
 
 pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessResponse {
-    let AccessExplained { explanation, policy_sha256 } = done.output;
+    let AccessExplained { about: _, explanation, policy_sha256 } = done.output;
     let deciding = |policy: Deciding| pb::DecidingPolicy {
         description: policy.annotations.get("description").cloned().unwrap_or_default(),
         policy_id: policy.id,

@@ -127,6 +127,13 @@ const PERMIT: Fence = Fence {
     rule: "only authorization makes a permit",
     fix: "ask `authz::Engine::authorize`",
 };
+const AUTHORIZE: Fence = Fence {
+    names: &["authorize"],
+    how: Named::Word,
+    inside: &["src/authz", "src/gate.rs"],
+    rule: "only the gate asks for permits",
+    fix: "call `Gate::run`; to say what policy would answer, use `Engine::explain`",
+};
 const CALLER: Fence = Fence {
     names: &["Caller::new"],
     how: Named::Path,
@@ -219,6 +226,7 @@ fn only_the_gate_acts() {
 #[test]
 fn only_authorization_makes_a_permit() {
     check(&PERMIT);
+    check(&AUTHORIZE);
     constructor_is_private("src/authz/permit.rs", "Permit");
 }
 
@@ -279,6 +287,7 @@ fn every_fence_stops_its_bad_sample() {
         (&CLOCK, "src/gate.rs", "fn a() { OffsetDateTime::now_utc(); }"),
         (&ACT, "src/rpc.rs", "fn a() { O::act(permit, aws); }"),
         (&ACT, "src/rpc.rs", "fn a() { <O as Operation>::act(permit, aws); }"),
+        (&AUTHORIZE, "src/ops/unlock.rs", "fn a() { engine.authorize(o, c, at); }"),
         (&PERMIT, "src/gate.rs", "fn a() { Permit::<O>::new(o, c); }"),
         (&CALLER, "src/rpc.rs", "fn a() { crate::authn::Caller::new(); }"),
         (&SIMULATOR, "src/app.rs", "use aws_root_simulator::World;"),

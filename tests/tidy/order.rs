@@ -36,7 +36,9 @@ const GATE: &str = "src/gate.rs";
 /// No durable intent, no act; no act without outcome.
 const ACT: [&str; 4] = ["append(Event::Intent", "?;", "O::act(", "append_until_durable(Event::Outcome"];
 /// Who, what, whether they may, and only then what is known of the target.
-const PERMIT: [&str; 4] = ["caller.map_err(", "operation.map_err(", "engine.authorize(", "targets::check("];
+const PERMIT: [&str; 3] = ["operation.map_err(", "policies.authorize(", "targets::check("];
+/// Who it is and whose turn, before anything is looked at.
+const DECIDE: [&str; 4] = ["self.admit(", "self.permit(", "self.locks.take(", "self.act("];
 
 #[test]
 fn the_intent_is_durable_before_the_act_and_the_outcome_after() {
@@ -47,6 +49,7 @@ fn the_intent_is_durable_before_the_act_and_the_outcome_after() {
 
 #[test]
 fn authorization_comes_before_anything_that_only_the_authorized_may_learn() {
+    none(&out_of_order(one(GATE), "decide", &DECIDE));
     none(&out_of_order(one(GATE), "permit", &PERMIT));
 }
 

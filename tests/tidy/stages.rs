@@ -9,8 +9,8 @@ use crate::{
 
 /// Every stage, in the order of the request, and the stages that it may import. A line may only get shorter, unless the
 /// code map in docs/ARCHITECTURE.md says why.
-const STAGES: [(&str, &[&str]); 20] = [
-    ("cli", &["app", "authz", "config", "journal", "lockout", "policy", "telemetry", "types"]),
+const STAGES: [(&str, &[&str]); 21] = [
+    ("cli", &["app", "authn", "authz", "clock", "config", "journal", "lockout", "policy", "telemetry", "types"]),
     ("config", &["types"]),
     ("telemetry", &["clock", "config"]),
     // The composition root: the only stage that constructs the others.
@@ -35,10 +35,10 @@ const STAGES: [(&str, &[&str]); 20] = [
             "types",
         ],
     ),
-    ("edge", &["authn", "clock", "layers", "types"]),
+    ("edge", &["authn", "clock", "layers", "log_budget", "types"]),
     // `PeerFacts` only.
-    ("layers", &["authn"]),
-    ("authn", &["clock", "fetch", "types"]),
+    ("layers", &["authn", "log_budget"]),
+    ("authn", &["clock", "fetch", "log_budget", "types"]),
     // Asks issuers and AWS; knows neither.
     ("fetch", &[]),
     ("rpc", &["authn", "authz", "aws", "clock", "error", "gate", "ops", "pb", "types"]),
@@ -56,6 +56,8 @@ const STAGES: [(&str, &[&str]); 20] = [
     ("policy", &["authn", "authz", "clock", "types"]),
     // Judges texts: no input, no output.
     ("lockout", &["types"]),
+    // A bound on log lines that strangers can cause.
+    ("log_budget", &[]),
     ("clock", &[]),
     ("error", &["types"]),
     ("types", &[]),

@@ -123,13 +123,13 @@ impl ExplainArgs {
 
 fn text(question: &Question, explanation: &Explanation, rules: &Rules, out: &mut dyn Write) -> io::Result<()> {
     let (word, style) = if explanation.allowed { ("ALLOWED", GOOD) } else { ("REFUSED", BAD) };
-    writeln!(out, "{style}{word}{style:#}: {} {}", printable(&question.principal.subject), act(question))?;
+    writeln!(out, "{style}{word}{style:#}: {} {}", printable(&question.principal.subject), headline(question))?;
     grounds(question, explanation, rules, "  ", out)?;
     account(&explanation.account, out)
 }
 
 /// The act of a question, in one line.
-pub(super) fn act(question: &Question) -> String {
+pub(super) fn headline(question: &Question) -> String {
     let (kind, arn, account) = (question.kind, question.target.arn(), question.target.account());
     // Names of buckets have no account in them; the other ARNs do.
     let of_account = if arn.contains(account.as_str()) { String::new() } else { format!(" of {account}") };

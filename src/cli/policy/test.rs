@@ -129,7 +129,12 @@ fn text(suite: &Suite, rules: &Rules, outcomes: &[Outcome<'_>], out: &mut dyn Wr
             writeln!(out, "  {}", printable(&test.name))?;
         }
         let (word, style) = if outcome.passed() { ("ok", GOOD) } else { ("FAIL", BAD) };
-        writeln!(out, "    {style}{word:<4}{style:#}  {} {}", printable(&case.caller), explain::act(&case.question))?;
+        writeln!(
+            out,
+            "    {style}{word:<4}{style:#}  {} {}",
+            printable(&case.caller),
+            explain::headline(&case.question)
+        )?;
         for failure in failures {
             writeln!(out, "          {} {DIM}({}){DIM:#}", printable(failure), printable(&test.place))?;
         }

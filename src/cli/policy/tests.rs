@@ -255,6 +255,22 @@ ALLOWED: dns:olga UnlockBucketPolicy on arn:aws:s3:::ledger of 333333333333
     assert_eq!((exit, out.as_str(), err.as_str()), (Exit::Ok, expected, ""));
 }
 
+/// The gateway judges a queue by its own region, whatever the request says.
+#[test]
+fn a_queue_is_asked_about_in_its_own_region() {
+    let folder = Folder::new();
+    folder.write(
+        "policy/a.cedar",
+        "permit (principal, action == Rootgate::Action::\"UnlockQueuePolicy\", resource);\n\
+         forbid (principal, action, resource) when { context has region && context.region != \"eu-west-1\" };\n",
+    );
+    let explain = "explain --policies DIR/policy --caller dns:olga --operation UnlockQueuePolicy --queue";
+    assert_eq!(folder.run(&format!("{explain} arn:aws:sqs:eu-west-1:333333333333:jobs")).0, Exit::Ok);
+    let (exit, out, _) = folder.run(&format!("{explain} arn:aws:sqs:us-east-1:333333333333:jobs"));
+    assert_eq!(exit, Exit::Failure, "{out}");
+    assert!(out.contains("decided by forbid a.cedar#policy1"), "{out}");
+}
+
 #[test]
 fn what_is_refused_is_explained_with_what_nearly_permitted() {
     let folder = Folder::new();
@@ -335,6 +351,14 @@ fn what_no_question_is_is_a_usage_error() {
             "--operation AssumeRoot --account 333333333333 --argument duration_seconds=5m",
             "--argument duration_seconds: must be whole seconds from 1 to 900",
         ),
+        (
+            "--operation AssumeRoot --account 333333333333 --region eu-west-1",
+            "--region: must be left out: no operation here names a region",
+        ),
+        (
+            "--operation UnlockQueuePolicy --queue arn:aws:sqs:eu-west-1:333333333333:jobs --region us-east-1",
+            "--region: must be left out, or be the queue's own",
+        ),
         ("--operation AssumeRoot --queue arn:aws:sqs:eu-west-1:333333333333:jobs", "--account: is required: 12 digits"),
     ] {
         let (exit, out, err) = folder.run(&format!("{base} {rest}"));
@@ -404,6 +428,14 @@ fn a_configuration_names_policies_groups_and_organization() {
     assert!(out.ends_with("note: nobody is in the group operators (see authorization.groups)\n"), "{out}");
     let (_, json) = folder.json("validate --config DIR/rootgate.toml --json");
     assert_eq!(json["groups_without_members"], serde_json::json!(["operators"]));
+    let issuer = "[authentication.jwt.issuers.login]\nissuer = \"https://login.example.org\"\naudiences = [\"rootgate\"]\n\
+                  groups_claim = \"groups\"\ngroups = { \"0b1c\" = \"operators\" }\n";
+    let listener = "[listeners.tokens]\nlisten = \"127.0.0.1:8444\"\nschemes = [\"jwt\"]\n[listeners.tokens.tls]\n\
+                    certificate = \"server.pem\"\nprivate_key = \"server.key\"\n";
+    folder.write("rootgate.toml", &format!("{}\n{issuer}{listener}", configuration.replace("\noperators = ", "\noperatros = ")));
+    let (exit, out, err) = folder.run("validate --config DIR/rootgate.toml");
+    assert_eq!((exit, err.as_str()), (Exit::Ok, ""));
+    assert!(!out.contains("note: "), "an issuer names who is in it: {out}");
     folder.write("rootgate.toml", &configuration);
     let rest = "--operation UnlockBucketPolicy --account 333333333333 --bucket ledger";
     let line = format!("explain --config DIR/rootgate.toml --caller spiffe://example.org/ops/olga {rest}");

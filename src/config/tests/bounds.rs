@@ -66,7 +66,7 @@ fn every_bound_holds_on_both_sides() {
         ("aws", "attempt_timeout", 3000, 20_000),
         ("aws", "connect_timeout", 100, 5000),
         ("organization", "refresh", 60_000, 3_600_000),
-        ("organization", "stale_after", 60_000, 86_400_000),
+        ("organization", "stale_after", 120_000, 86_400_000),
         ("authentication.jwt.issuers.login", "token_age_max", 60_000, 604_800_000),
         ("authentication.jwt.issuers.login", "keys_max_age", 300_000, 604_800_000),
         ("authentication.aws_iam", "token_age_max", 30_000, 900_000),
@@ -89,7 +89,7 @@ fn assert_bound(section: &str, key: &str, value: &str, accepted: bool) {
         "organization" if key == "stale_after" => {
             format!("{MINIMAL}[organization]\nsource = 'aws'\nrefresh = '1m'\n{line}\n")
         }
-        "organization" => format!("{MINIMAL}[organization]\nsource = 'aws'\n{line}\n"),
+        "organization" => format!("{MINIMAL}[organization]\nsource = 'aws'\nstale_after = '2h'\n{line}\n"),
         "authentication.jwt.issuers.login" => {
             with_scheme("'jwt'", &format!("[{section}]\nissuer = 'https://a.example'\naudiences = ['a']\n{line}"))
         }

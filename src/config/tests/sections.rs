@@ -14,8 +14,8 @@ fn an_organization_has_one_source() {
     assert_eq!(organization(""), OrganizationConfig::None);
     assert_eq!(organization("source = 'none'"), OrganizationConfig::None);
     assert_eq!(organization("source = 'aws'"), aws(minutes(5), minutes(60), false));
-    let written = organization("source = 'aws'\nrefresh = '1m'\nstale_after = '1m'\ntags = true");
-    assert_eq!(written, aws(minutes(1), minutes(1), true));
+    let written = organization("source = 'aws'\nrefresh = '1m'\nstale_after = '2m'\ntags = true");
+    assert_eq!(written, aws(minutes(1), minutes(2), true));
     let file = OrganizationConfig::InFile(PathBuf::from("/etc/rootgate/organization.toml"));
     assert_eq!(organization("source = 'file'\nfile = 'organization.toml'"), file);
 }
@@ -49,15 +49,20 @@ fn keys_of_another_source_are_refused() {
             &["f:18:8: organization.tags: is only for source aws (remove it, or write `source = \"aws\"`)"],
         ),
         (
-            "source = 'aws'\nrefresh = '20m'\nstale_after = '10m'",
-            &["f:20:15: organization.stale_after: contradiction: refresh is longer than stale_after (raise \
-                 stale_after, or shorten refresh)"],
+            "source = 'aws'\nrefresh = '20m'\nstale_after = '39m'",
+            &["f:20:15: organization.stale_after: contradiction: stale_after is shorter than twice refresh, so that a \
+                 tree grows stale before the next one is read (raise stale_after, or shorten refresh)"],
+        ),
+        (
+            "source = 'aws'\nrefresh = '31m'",
+            &["f:19:11: organization.refresh: contradiction: stale_after is shorter than twice refresh, so that a \
+                 tree grows stale before the next one is read (raise stale_after, or shorten refresh)"],
         ),
         (
             "source = 'aws'\nrefresh = '59s'\nstale_after = '25h'\ntags = 'yes'",
             &[
                 "f:19:11: organization.refresh: must be from 1m to 1h (leave it out for 5m)",
-                "f:20:15: organization.stale_after: must be from 1m to 24h (leave it out for 1h)",
+                "f:20:15: organization.stale_after: must be from 2m to 24h (leave it out for 1h)",
                 "f:21:8: organization.tags: must be a boolean, not a string (write true or false, without quotes)",
             ],
         ),

@@ -166,3 +166,22 @@ async fn a_connection_carries_the_facts_and_frees_its_place_when_dropped() {
     }
     assert_eq!(listener.counters.get(EdgeCount::RefusedFull), 0);
 }
+
+#[tokio::test]
+async fn a_refusal_says_in_the_log_who_where_and_why_and_a_flood_is_not_logged_line_by_line() {
+    let listener = listener(limits()).await;
+    let (acceptor, _established) = acceptor(&listener);
+    let remote = Remote::Tcp("192.0.2.7:4711".parse().unwrap());
+    let refusing = async {
+        for _ in 0..1000 {
+            acceptor.shared.refuse(remote, EdgeCount::HandshakeExpired, &"certificate expired");
+        }
+    };
+    let (log, ()) = crate::layers::testing::captured(refusing).await;
+    let first = log.lines().next().unwrap();
+    for part in ["listener=\"main\"", "peer=192.0.2.7:4711", "kind=\"expired\"", "why=certificate expired"] {
+        assert!(first.contains(part), "{part} is not in {first}");
+    }
+    assert!(log.lines().count() <= 20, "{}", log.lines().count());
+    assert_eq!(listener.counters.get(EdgeCount::HandshakeExpired), 1000);
+}

@@ -60,6 +60,7 @@ async fn the_socket_has_the_mode_that_was_asked_for_and_goes_with_its_listener()
         let listener = Listener::bind(unix(&path, mode)).await.unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
         assert_eq!(listener.local_addr().unix(), Some(path.as_path()));
+        assert_eq!(listener.name(), "sidecar");
         drop(listener);
         assert!(!path.exists());
     }

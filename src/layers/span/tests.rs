@@ -34,7 +34,7 @@ where
             Ok::<_, Infallible>(response)
         }
     });
-    let service = RequestIdLayer.layer(SpanLayer.layer(inner));
+    let service = RequestIdLayer.layer(SpanLayer::default().layer(inner));
     let (parts, body) = service.oneshot(request).await.unwrap().into_parts();
     body.collect().await.unwrap();
     parts.headers
@@ -103,7 +103,7 @@ async fn a_body_dropped_half_way_is_one_line_too() {
         let mut response = Some(with_trailers("0"));
         let inner =
             tower::service_fn(move |_: Request<()>| std::future::ready(Ok::<_, Infallible>(response.take().unwrap())));
-        let mut body = SpanLayer.layer(inner).oneshot(request()).await.unwrap().into_body();
+        let mut body = SpanLayer::default().layer(inner).oneshot(request()).await.unwrap().into_body();
         body.frame().await.unwrap().unwrap();
     };
     let (log, ()) = captured(work).await;

@@ -55,6 +55,16 @@ fn what_is_not_said_has_the_documented_default() {
     assert_eq!(question.region, None);
 }
 
+/// GitHub's names of environments have them.
+#[test]
+fn a_caller_with_spaces_can_be_asked_about() {
+    let subject = "jwt:github:repo:acme/app:environment:Production EU";
+    let text = GOOD.replace("spiffe://example.org/ops/alice", subject);
+    let suite = parse(&text.replace("mode", &format!("about_subject = \"{subject}\"\nmode"))).unwrap();
+    assert_eq!(suite.groups.unwrap()["operators"], BTreeSet::from([subject.to_owned()]));
+    assert_eq!(suite.tests[0].cases[0].question.principal.subject, subject);
+}
+
 #[test]
 fn everything_can_be_said() {
     let text = with(
@@ -63,7 +73,8 @@ fn everything_can_be_said() {
 [[test]]
 name = "all"
 callers = ["alice", "robot"]
-operations = ["AssumeRoot", "AuditRootCredentials"]
+operations = ["AssumeRoot", "UnlockBucketPolicy"]
+bucket = "payments-ledger"
 accounts = ["333333333333", "444444444444"]
 arguments = { task_policy = "S3UnlockBucketPolicy", duration_seconds = 0x3c }
 reason = "the deployment is locked out"
@@ -86,20 +97,21 @@ because = []
     assert_eq!(cases.len(), 8);
     assert_eq!(
         (cases[0].as_str(), cases[7].as_str()),
-        ("alice AssumeRoot 333333333333", "robot AuditRootCredentials 444444444444")
+        ("alice AssumeRoot 333333333333", "robot UnlockBucketPolicy 444444444444")
     );
     let question = &test.cases[4].question;
     assert_eq!(question.principal.groups, BTreeSet::from(["robots".to_owned()]));
     assert_eq!(question.principal.attributes["namespace"], "ci");
     assert_eq!(question.now.to_string(), "2026-12-24T11:00:00.000000Z");
     assert_eq!(question.arguments["duration_seconds"], Argument::Number(60));
-    assert_eq!(question.region.as_ref().unwrap().as_str(), "eu-west-1");
+    let region = |case: usize| test.cases[case].question.region.as_ref().map(ToString::to_string);
+    assert_eq!((region(4), region(6)), (None, Some("eu-west-1".to_owned())), "an account has no region");
     let bare = text.replace("\"2026-12-24T12:00:00+01:00\"", "2026-12-24T12:00:00+01:00");
     assert_eq!(parse(&bare).unwrap(), parse(&text).unwrap(), "TOML's own time is one as well");
 }
 
 /// Each refusal: what is written instead of what, and the whole of what is said.
-const REFUSALS: [(&str, &str, &str); 47] = [
+const REFUSALS: [(&str, &str, &str); 50] = [
     (
         "name = ",
         "nmae = ",
@@ -221,6 +233,16 @@ const REFUSALS: [(&str, &str, &str); 47] = [
         "18:10: test.region: must be the name of an AWS region such as eu-west-1",
     ),
     (
+        "operation = \"UnlockBucketPolicy\"\naccount = \"333333333333\"\nbucket = \"payments-ledger\"",
+        "operation = \"AssumeRoot\"\naccount = \"333333333333\"\nregion = \"eu-west-1\"",
+        "17:10: test.region: must be left out: no operation here names a region",
+    ),
+    (
+        "operation = \"UnlockBucketPolicy\"\naccount = \"333333333333\"\nbucket = \"payments-ledger\"",
+        "operation = \"UnlockQueuePolicy\"\nqueue = \"arn:aws:sqs:eu-west-1:333333333333:jobs\"\nregion = \"us-east-1\"",
+        "17:10: test.region: must be left out, or be the queue's own",
+    ),
+    (
         "expect = ",
         "now = \"yesterday\"\nexpect = ",
         "18:7: test.now: must be a time with its offset, such as 2026-12-24T12:00:00Z",
@@ -238,8 +260,13 @@ const REFUSALS: [(&str, &str, &str); 47] = [
     ),
     (
         "subject = \"spiffe://example.org/ops/alice\"",
-        "subject = \"alice smith\"",
-        "5:11: callers.alice.subject: must be a caller's subject as the journal shows it: 1 to 2048 bytes without spaces",
+        "subject = \"alice \"",
+        "5:11: callers.alice.subject: must be a caller's subject as the journal shows it: 1 to 2052 printable ASCII characters, without spaces around them",
+    ),
+    (
+        "subject = \"spiffe://example.org/ops/alice\"",
+        "subject = \"alice\\tsmith\"",
+        "5:11: callers.alice.subject: must be a caller's subject as the journal shows it: 1 to 2052 printable ASCII characters, without spaces around them",
     ),
     ("subject = \"k8s:prod:ci:robot\"\n", "", "6:1: callers.robot.subject: is required (as the journal shows it)"),
     ("scheme = \"jwt\"", "scheme = \"oidc\"", "8:10: callers.robot.scheme: must be one of mtls, jwt, mesh, aws_iam"),
@@ -261,7 +288,7 @@ const REFUSALS: [(&str, &str, &str); 47] = [
     (
         "operators = [\"spiffe://example.org/ops/alice\"]",
         "operators = [\"\"]",
-        "3:13: groups.operators: must be a caller's subject as the journal shows it: 1 to 2048 bytes without spaces",
+        "3:13: groups.operators: must be a caller's subject as the journal shows it: 1 to 2052 printable ASCII characters, without spaces around them",
     ),
     (
         "policies = [\"policy/\"]",
