@@ -10,12 +10,14 @@ mod health;
 mod identity;
 mod listeners;
 mod parts;
+mod policies;
 mod reload;
 mod routes;
 mod signals;
 mod start_error;
 
 pub use check::{CheckReport, check};
+pub use policies::{groups_without_members, known};
 pub use start_error::StartError;
 
 use std::{

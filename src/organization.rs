@@ -10,6 +10,8 @@ pub use refresh::{ReadTree, keep_fresh};
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use crate::{
     authz::{Tree, TreeErrors},
     clock::Timestamp,
@@ -38,7 +40,14 @@ enum Source {
 #[derive(Debug)]
 struct Known {
     tree: Arc<Tree>,
-    read_at: Timestamp,
+    read_at: Moment,
+}
+
+/// A moment by both clocks. That of the wall can be set back, and the other may stand still while the machine sleeps.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    wall: Timestamp,
+    steady: Instant,
 }
 
 impl Keeper {
@@ -79,7 +88,7 @@ impl Keeper {
         let fresh = match self.source {
             Source::Unused => false,
             Source::InFile => true,
-            Source::Aws { stale_after } => known.age(now) <= stale_after,
+            Source::Aws { stale_after } => known.read_at.age(now) <= stale_after,
         };
         fresh.then(|| Arc::clone(&known.tree))
     }
@@ -89,11 +98,11 @@ impl Keeper {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn replace_from_text(&self, text: &str, now: Timestamp) -> Result<bool, TreeErrors> {
-        Tree::from_toml(text).map(|tree| self.replace(tree, now))
+        Tree::from_toml(text).map(|tree| self.replace(tree, Moment::of(now)))
     }
 
     /// Puts a tree in force, and says whether it is another one.
-    fn replace(&self, tree: Tree, read_at: Timestamp) -> bool {
+    fn replace(&self, tree: Tree, read_at: Moment) -> bool {
         let known = self.known.get();
         let same = (*known).as_ref().map(|known| &known.tree).filter(|known| known.sha256() == tree.sha256());
         let is_other = same.is_none();
@@ -114,14 +123,21 @@ impl Keeper {
 
     /// How long ago the tree was read, whether it is still believed or not.
     fn age(&self, now: Timestamp) -> Option<Duration> {
-        (*self.known.get()).as_ref().map(|known| known.age(now))
+        (*self.known.get()).as_ref().map(|known| known.read_at.age(now))
     }
 }
 
-impl Known {
-    /// A clock that was set back makes a tree old as well: how old it is, nobody knows then.
+impl Moment {
+    /// This very moment, which is `now` by the clock of the wall.
+    fn of(now: Timestamp) -> Self {
+        Self { wall: now, steady: Instant::now() }
+    }
+
+    /// How long ago it was, by the clock that says more. A clock of the wall that was set back by a lot says a lot too: how
+    /// long it was, nobody knows then.
     fn age(&self, now: Timestamp) -> Duration {
-        Duration::from_micros(now.unix_micros().abs_diff(self.read_at.unix_micros()))
+        let wall = Duration::from_micros(now.unix_micros().abs_diff(self.wall.unix_micros()));
+        wall.max(self.steady.elapsed())
     }
 }
 

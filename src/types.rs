@@ -13,6 +13,7 @@ mod queue;
 mod reason;
 mod region;
 mod spiffe;
+mod subject;
 mod task_policy;
 
 pub use account::AccountId;
@@ -25,6 +26,7 @@ pub use queue::{QueueName, QueueRef};
 pub use reason::{Reason, Ticket};
 pub use region::Region;
 pub use spiffe::{SpiffeId, TrustDomain};
+pub use subject::Subject;
 pub use task_policy::TaskPolicy;
 
 use std::{borrow::Cow, fmt};

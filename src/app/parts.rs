@@ -1,14 +1,12 @@
 //! What is made from files other than the configuration, all of it or everything that is wrong with it.
 
-use std::collections::BTreeSet;
-
-use super::{StartError, files, identity::Identities, listeners::Prepared};
+use super::{StartError, files, identity::Identities, listeners::Prepared, policies};
 use crate::{
     authz::Engine,
     clock::Clock,
     config::{Config, OrganizationConfig},
     organization::Keeper,
-    policy::{self, Known},
+    policy,
 };
 
 /// The parts that lie in files.
@@ -52,10 +50,7 @@ pub(super) fn warn_of_groups_without_members(engine: &Engine, config: &Config) {
 
 /// Groups that policies name and the configuration does not: neither by a list of members, nor by an issuer's map.
 pub(super) fn groups_without_members(engine: &Engine, config: &Config) -> Vec<String> {
-    let issuers = config.authentication.jwt.iter().flat_map(|jwt| &jwt.issuers);
-    let by_token: BTreeSet<&String> =
-        issuers.filter_map(|issuer| issuer.groups.as_ref()).flat_map(|groups| groups.names.values()).collect();
-    engine.groups_without_members().into_iter().filter(|group| !by_token.contains(group)).collect()
+    policies::groups_without_members(engine.groups_without_members(), config).into_iter().collect()
 }
 
 fn keep<T>(errors: &mut Vec<StartError>, result: Result<T, StartError>) -> Option<T> {
@@ -71,12 +66,7 @@ fn engine(config: &Config) -> Result<Engine, StartError> {
 
 /// Whether the configuration has what the policies speak of. Without it every question about an account would be denied.
 pub(super) fn check_needs(engine: &Engine, config: &Config) -> Result<(), String> {
-    let known = match config.organization {
-        OrganizationConfig::None => Known::Nothing,
-        OrganizationConfig::Aws { tags: false, .. } => Known::Units,
-        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::InFile(_) => Known::UnitsAndTags,
-    };
-    policy::check_needs(engine.needs_tree(), known).map_err(|rule| rule.to_string())
+    policy::check_needs(engine.needs_tree(), policies::known(config)).map_err(|rule| rule.to_string())
 }
 
 fn organization(config: &Config, clock: &dyn Clock) -> Result<Keeper, StartError> {

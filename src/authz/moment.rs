@@ -51,7 +51,6 @@ mod tests {
         let on = |day: i64, second: i64| weekday(Timestamp::from_unix(day * SECONDS_PER_DAY + second, 999_999_999));
         assert_eq!(on(0, 0), 4, "1970-01-01 was a Thursday");
         assert_eq!(on(-1, 0), 3);
-        assert_eq!(on(0, -1), 4, "the last microsecond before is of the first second");
         assert_eq!(weekday(Timestamp::from_unix_micros(-1)), 3);
         let saturday = 20_778;
         assert_eq!((on(saturday, 0), on(saturday, SECONDS_PER_DAY - 1), on(saturday, SECONDS_PER_DAY)), (6, 6, 7));

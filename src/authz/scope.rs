@@ -20,7 +20,7 @@ pub(super) struct Lineage {
     pub(super) places: Vec<EntityUid>,
 }
 
-/// Policies by their scope; none as a name stands for anybody, or anything.
+/// Policies by their scope; none as a principal stands for anybody.
 #[derive(Debug, Default)]
 pub(super) struct ByScope {
     by_principal: HashMap<Option<EntityUid>, Vec<SameScope>>,
@@ -31,8 +31,16 @@ pub(super) struct ByScope {
 /// Policies with the same principal and the same resource in their scope.
 #[derive(Debug)]
 struct SameScope {
-    resource: Option<EntityUid>,
+    resource: Reach,
     policies: PolicySet,
+}
+
+/// Which resources a scope reaches.
+#[derive(Debug, PartialEq, Eq)]
+enum Reach {
+    All,
+    Only(EntityUid),
+    Within(EntityUid),
 }
 
 impl ByScope {
@@ -41,7 +49,7 @@ impl ByScope {
         for policy in policies {
             let named = policy.entity_literals();
             sorted.named.extend(named.iter().map(|uid| uid.id().unescaped().to_owned()));
-            let resource = resource_of(policy);
+            let resource = reach_of(policy);
             let same_principal = sorted.by_principal.entry(principal_of(policy)).or_default();
             if let Some(same) = same_principal.iter_mut().find(|same| same.resource == resource) {
                 same.policies.add(policy.clone())?;
@@ -68,14 +76,18 @@ impl ByScope {
         // The one copy of a name that a look-up needs; there are few, see `names`.
         let principals = std::iter::once(None).chain(named.cloned().map(Some));
         let same_principal = principals.filter_map(|principal| self.by_principal.get(&principal)).flatten();
-        let matching = same_principal.filter(|same| same.resource.as_ref().is_none_or(|uid| lineage.reaches(uid)));
+        let matching = same_principal.filter(|same| same.resource.reaches(lineage));
         matching.map(|same| &same.policies)
     }
 }
 
-impl Lineage {
-    fn reaches(&self, uid: &EntityUid) -> bool {
-        *uid == self.resource || *uid == self.account || self.places.contains(uid)
+impl Reach {
+    fn reaches(&self, lineage: &Lineage) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(uid) => *uid == lineage.resource,
+            Self::Within(uid) => *uid == lineage.resource || *uid == lineage.account || lineage.places.contains(uid),
+        }
     }
 }
 
@@ -87,11 +99,11 @@ fn principal_of(policy: &Policy) -> Option<EntityUid> {
     }
 }
 
-/// The resource that a policy is for, with everything in it.
-fn resource_of(policy: &Policy) -> Option<EntityUid> {
+fn reach_of(policy: &Policy) -> Reach {
     match policy.resource_constraint() {
-        ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
-        ResourceConstraint::Eq(uid) | ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) => Some(uid),
+        ResourceConstraint::Any | ResourceConstraint::Is(_) => Reach::All,
+        ResourceConstraint::Eq(uid) => Reach::Only(uid),
+        ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) => Reach::Within(uid),
     }
 }
 

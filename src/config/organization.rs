@@ -17,7 +17,7 @@ pub enum OrganizationConfig {
     Aws {
         /// How often it is asked.
         refresh: Duration,
-        /// How old its last answer may become before acts are refused that need it.
+        /// How old its last answer may become before acts are refused that need it: at least twice `refresh`.
         stale_after: Duration,
         /// Whether tags of accounts are read.
         tags: bool,
@@ -44,7 +44,7 @@ const REFRESH: Bounded<Duration> = Bounded {
 /// Longer than an outage that mends itself; a longer one must not leave yesterday's organization in force.
 const STALE_AFTER: Bounded<Duration> = Bounded {
     default: Duration::from_secs(60 * 60),
-    min: Duration::from_secs(60),
+    min: Duration::from_secs(2 * 60),
     max: Duration::from_secs(24 * 60 * 60),
 };
 /// Reading tags takes one more call for each account.
@@ -70,10 +70,16 @@ impl OrganizationConfig {
     }
 
     fn aws(table: &Table<'_>, refresh: Duration, stale_after: Duration, tags: bool) -> Result<Self, Reported> {
+        // The age of a tree counts from when its reading began, and waits differ: with less, there would be none again and
+        // again, though AWS answers.
         table.check(
-            refresh <= stale_after,
+            refresh.saturating_mul(2) <= stale_after,
             &["stale_after", "refresh"],
-            Fault::new("contradiction: refresh is longer than stale_after", "raise stale_after, or shorten refresh"),
+            Fault::new(
+                "contradiction: stale_after is shorter than twice refresh, so that a tree grows stale before the next \
+                 one is read",
+                "raise stale_after, or shorten refresh",
+            ),
         )?;
         Ok(Self::Aws { refresh, stale_after, tags })
     }

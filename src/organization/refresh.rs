@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use tokio::time::sleep;
 
-use super::Keeper;
+use super::{Keeper, Moment};
 use crate::{
     authz::Tree,
     aws::{TreeReadError, TreeReader},
@@ -42,11 +42,11 @@ pub async fn keep_fresh(keeper: &Keeper, reader: &impl ReadTree, refresh: Durati
     let mut retry = FIRST_RETRY;
     loop {
         // The moment before: what changes while it is read may be seen or not.
-        let asked_at = clock.now();
+        let asked_at = Moment::of(clock.now());
         let wait = match reader.read().await {
             Ok(tree) => {
                 keeper.replace(tree, asked_at);
-                report.worked();
+                report.read(keeper, clock);
                 retry = FIRST_RETRY;
                 refresh
             }
@@ -75,14 +75,27 @@ enum Outcome {
     Failed,
     /// There is no tree, or none that is believed.
     Without,
+    /// The tree can be read, and is too old when it is.
+    Late,
 }
 
 impl Report {
-    fn worked(&mut self) {
-        if self.last != Outcome::Worked {
-            tracing::info!("the organization can be read again");
+    fn read(&mut self, keeper: &Keeper, clock: &dyn Clock) {
+        let now = clock.now();
+        let outcome = if keeper.tree(now).is_some() { Outcome::Worked } else { Outcome::Late };
+        if outcome != self.last {
+            match outcome {
+                Outcome::Late => tracing::error!(
+                    age_seconds = keeper.age(now).map(|age| age.as_secs()),
+                    "the organization takes longer to read than its tree is believed: policies that need it deny (raise \
+                     organization.stale_after, or do without organization.tags)"
+                ),
+                Outcome::Worked | Outcome::Failed | Outcome::Without => {
+                    tracing::info!("the organization can be read again");
+                }
+            }
         }
-        self.last = Outcome::Worked;
+        self.last = outcome;
     }
 
     fn failed(&mut self, keeper: &Keeper, error: &impl Error, clock: &dyn Clock) {
@@ -94,7 +107,7 @@ impl Report {
                 Outcome::Failed => {
                     tracing::warn!(age_seconds, %error, "the organization cannot be read; the tree that was read last stands");
                 }
-                Outcome::Worked | Outcome::Without => tracing::error!(
+                Outcome::Worked | Outcome::Without | Outcome::Late => tracing::error!(
                     age_seconds,
                     %error,
                     "the organization cannot be read and no tree is young enough: policies that need it deny"

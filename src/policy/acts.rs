@@ -9,7 +9,7 @@ use crate::{
     types::{AccountId, BucketName, Kind, QueueRef, Reason, Region, Rule, Ticket, Violation},
 };
 
-/// Acts: every kind on every account. Bucket, queue and arguments go to the kinds that know them.
+/// Acts: every kind on every account. Bucket, queue, region and arguments go to the kinds that know them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acts {
     /// What is asked for. Not empty.
@@ -20,7 +20,7 @@ pub struct Acts {
     pub bucket: Option<BucketName>,
     /// The queue of acts on queues.
     pub queue: Option<QueueRef>,
-    /// The region.
+    /// The region that requests on the bucket name; a queue has its own.
     pub region: Option<Region>,
     /// Why.
     pub reason: Reason,
@@ -45,16 +45,20 @@ const QUEUE_MISSING: Rule = Rule::new("is required: the operation acts on a queu
 const BUCKET_IDLE: Rule = Rule::new("must be left out: no operation here acts on a bucket");
 const QUEUE_IDLE: Rule = Rule::new("must be left out: no operation here acts on a queue");
 const QUEUE_ELSEWHERE: Rule = Rule::new("must be of the account that is named");
+const REGION_IDLE: Rule = Rule::new("must be left out: no operation here names a region");
+const REGION_ELSEWHERE: Rule = Rule::new("must be left out, or be the queue's own");
 
 impl Acts {
     /// What this principal asks, in the order of kinds and accounts.
     ///
     /// # Errors
-    /// Every rule that is broken. Fields are called `account`, `bucket`, `queue` and `arguments.NAME`.
+    /// Every rule that is broken. Fields are called `account`, `bucket`, `queue`, `region` and
+    /// `arguments.NAME`.
     pub fn questions(&self, principal: &Principal) -> Result<Vec<Question>, Vec<Violation>> {
         let mut violations = self.unknown_arguments();
         let mut questions: Vec<Question> = Vec::new();
         let (mut bucket_idle, mut queue_idle) = (self.bucket.is_some(), self.queue.is_some());
+        let mut region_idle = self.region.is_some();
         for kind in &self.kinds {
             let arguments = match arguments::of(*kind, &principal.subject, &self.arguments) {
                 Ok(arguments) => arguments,
@@ -66,6 +70,7 @@ impl Acts {
             let aim = aim(*kind, &arguments);
             bucket_idle &= !matches!(aim, Aim::Bucket);
             queue_idle &= !matches!(aim, Aim::Queue);
+            region_idle &= matches!(aim, Aim::Account);
             match self.targets(&aim) {
                 Ok(targets) => questions.extend(
                     targets.into_iter().map(|target| self.question(principal, *kind, target, arguments.clone())),
@@ -77,6 +82,7 @@ impl Acts {
         if violations.is_empty() {
             violations.extend(bucket_idle.then(|| Violation::new("bucket", BUCKET_IDLE)));
             violations.extend(queue_idle.then(|| Violation::new("queue", QUEUE_IDLE)));
+            violations.extend(region_idle.then(|| Violation::new("region", REGION_IDLE)));
         }
         let mut told: Vec<Violation> = Vec::new();
         violations.retain(|violation| {
@@ -100,6 +106,9 @@ impl Acts {
             if !self.accounts.is_empty() && !self.accounts.contains(&queue.account) {
                 return Err(Violation::new("queue", QUEUE_ELSEWHERE));
             }
+            if self.region.as_ref().is_some_and(|region| *region != queue.region) {
+                return Err(Violation::new("region", REGION_ELSEWHERE));
+            }
             return Ok(vec![Target::Queue(queue.clone())]);
         }
         if self.accounts.is_empty() {
@@ -115,6 +124,15 @@ impl Acts {
         }
     }
 
+    /// What [`Ask::region`](crate::authz::Ask::region) says of a request for an act on this.
+    fn region(&self, target: &Target) -> Option<Region> {
+        match target {
+            Target::Account(_) => None,
+            Target::Bucket(..) => self.region.clone(),
+            Target::Queue(queue) => Some(queue.region.clone()),
+        }
+    }
+
     fn question(
         &self,
         principal: &Principal,
@@ -125,8 +143,8 @@ impl Acts {
         Question {
             principal: principal.clone(),
             kind,
+            region: self.region(&target),
             target,
-            region: self.region.clone(),
             reason: self.reason.as_str().to_owned(),
             ticket: self.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
             arguments,
@@ -144,15 +162,19 @@ fn unknown_argument(known: &BTreeSet<&'static str>) -> Rule {
 }
 
 fn aim(kind: Kind, arguments: &BTreeMap<String, Argument>) -> Aim {
-    let kind = if kind == Kind::ExplainAccess { arguments::about(arguments) } else { kind };
+    acts_on(kind).or_else(|| acts_on(arguments::about(arguments))).unwrap_or(Aim::Account)
+}
+
+/// What an act is aimed at; an explanation at what the explained act is.
+const fn acts_on(kind: Kind) -> Option<Aim> {
     match kind {
-        Kind::UnlockBucketPolicy => Aim::Bucket,
-        Kind::UnlockQueuePolicy => Aim::Queue,
+        Kind::UnlockBucketPolicy => Some(Aim::Bucket),
+        Kind::UnlockQueuePolicy => Some(Aim::Queue),
         Kind::AssumeRoot
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery
-        | Kind::AuditRootCredentials
-        | Kind::ExplainAccess => Aim::Account,
+        | Kind::AuditRootCredentials => Some(Aim::Account),
+        Kind::ExplainAccess => None,
     }
 }
 

@@ -53,7 +53,7 @@ pub(in crate::cli) struct ExplainArgs {
     /// The queue
     #[arg(long, value_name = "ARN", value_parser = QueueRef::from_arn)]
     queue: Option<QueueRef>,
-    /// The region, if the request would name one
+    /// The region, if the request names one for its bucket; a queue has its own
     #[arg(long, value_name = "REGION")]
     region: Option<Region>,
     /// An argument of the operation, such as mode=DELETE_POLICY; may be given several times

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Exit, Failure};
 use crate::{
     config::{Config, OrganizationConfig},
-    policy::{self, Grounds, Known},
+    policy::{self, Grounds},
 };
 
 /// Where the policies are.
@@ -71,15 +71,6 @@ pub(super) fn of_config(config: &Config) -> Grounds {
         policies: config.authorization.policies.clone(),
         groups: config.authorization.groups.clone(),
         organization,
-    }
-}
-
-/// What the gateway of this configuration knows of the organization.
-pub(super) fn known(config: &Config) -> Known {
-    match &config.organization {
-        OrganizationConfig::None => Known::Nothing,
-        OrganizationConfig::Aws { tags: false, .. } => Known::Units,
-        OrganizationConfig::Aws { tags: true, .. } | OrganizationConfig::InFile(_) => Known::UnitsAndTags,
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{Exit, Failure, GOOD, NOTE, Output, grounds, printable, refuse};
 use crate::{
+    app,
     config::Config,
     policy::{self, Mistake, Rules},
 };
@@ -32,7 +33,7 @@ pub(super) fn run(args: &ValidateArgs, output: &mut Output<'_>) -> Result<Exit, 
         Err(error) => return Err(refuse(&error, args.json, output)?),
     };
     // Without a configuration nobody is in any group, which says nothing.
-    let empty = config.map(|_| rules.groups_without_members());
+    let empty = config.map(|config| app::groups_without_members(rules.groups_without_members(), &config));
     if args.json {
         let (policies, files) = (rules.policies_count(), &rules.files);
         let report = json!({ "ok": true, "policies": policies, "files": files, "groups_without_members": empty });
@@ -54,7 +55,7 @@ fn load(args: &ValidateArgs, config: Option<&Config>) -> Result<Rules, policy::E
     }
     let rules = Rules::load(&grounds)?;
     if let (Some(config), Some(file)) = (config, &args.config) {
-        rules.check_needs(grounds::known(config)).map_err(|rule| {
+        rules.check_needs(app::known(config)).map_err(|rule| {
             policy::Error::Wrong(vec![Mistake { place: file.display().to_string(), message: rule.to_string() }])
         })?;
     }

@@ -6,7 +6,7 @@ use crate::{
         error::Fault,
         value::{account, dns_name, spiffe_id, uri_name},
     },
-    types::{AccountId, DnsName, SpiffeId, UriName},
+    types::{self, AccountId, DnsName, SpiffeId, UriName},
 };
 
 /// What a subject says of its caller.
@@ -20,16 +20,11 @@ enum Subject<'t> {
     Aws { account: AccountId },
 }
 
-/// A SPIFFE ID has at most 2048 bytes (SPIFFE-ID, section 2.3), and so has a URI, behind a prefix of ours.
-const LENGTH_MAX: usize = 2048 + "uri:".len();
 const FIX: &str = r#"write it as the journal shows it, such as "spiffe://example.org/ops/alice""#;
 
 /// A subject that some caller can have. Whether one does is checked if `authentication` could be read.
 pub(super) fn read(text: &str, authentication: Option<&AuthenticationConfig>) -> Result<String, Fault> {
-    let printable = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && text.trim() == text;
-    if text.is_empty() || text.len() > LENGTH_MAX || !printable {
-        return Err(Fault::new("must be a caller's subject, of printable ASCII, without spaces around it", FIX));
-    }
+    text.parse::<types::Subject>().map_err(|rule| Fault::of_rule(rule, FIX))?;
     let subject = Subject::parse(text)?;
     if let Some(authentication) = authentication {
         subject.check_known(authentication)?;
@@ -205,7 +200,7 @@ mod tests {
             "aws:role/deploy/AROAEXAMPLE",
             "aws_iam:111122223333:role/deploy/AROAEXAMPLE",
             "mtls:spiffe://example.org/a",
-            &format!("jwt:login:{}", "a".repeat(LENGTH_MAX)),
+            &format!("jwt:login:{}", "a".repeat(types::Subject::BYTES_MAX)),
         ] {
             assert!(read(bad, None).is_err(), "{bad:?}");
         }

@@ -111,10 +111,10 @@ fn members_who_cannot_call_are_refused() {
                 "f:2:8: authorization.groups.ops[0]: must be a caller's subject, with spiffe://, dns:, uri:, jwt:, \
                  k8s:, linkerd: or aws: in front (write it as the journal shows it, such as \
                  \"spiffe://example.org/ops/alice\")",
-                "f:2:17: authorization.groups.ops[1]: must be a caller's subject, of printable ASCII, without spaces \
-                 around it (write it as the journal shows it, such as \"spiffe://example.org/ops/alice\")",
-                "f:2:33: authorization.groups.ops[2]: must be a caller's subject, of printable ASCII, without spaces \
-                 around it (write it as the journal shows it, such as \"spiffe://example.org/ops/alice\")",
+                "f:2:17: authorization.groups.ops[1]: must be a caller's subject: 1 to 2052 \
+                 printable ASCII characters, without spaces around them (write it as the journal shows it, such as \"spiffe://example.org/ops/alice\")",
+                "f:2:33: authorization.groups.ops[2]: must be a caller's subject: 1 to 2052 \
+                 printable ASCII characters, without spaces around them (write it as the journal shows it, such as \"spiffe://example.org/ops/alice\")",
             ],
         ),
         (

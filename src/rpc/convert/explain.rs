@@ -13,10 +13,10 @@ use crate::{
     error::{Error, ErrorReason},
     ops::ExplainAccess,
     pb::{self, explain_access_request::Act},
-    types::{Rule, Violation},
+    types::{Rule, Subject, Violation},
 };
 
-/// Longest text that describes a caller: as long as the longest subject, a SPIFFE ID (SPIFFE-ID, section 2.3).
+/// Longest text that describes a caller beside its subject: attributes may hold a SPIFFE ID (SPIFFE-ID, section 2.3).
 const TEXT_BYTES_MAX: usize = 2048;
 /// Groups and attributes of a caller at most: more than any proof names.
 const ENTRIES_MAX: usize = 64;
@@ -84,10 +84,7 @@ fn principal(fields: &mut Fields, caller: Option<&pb::ExplainedCaller>) -> Optio
         fields.wrong("caller", "is required");
         return None;
     };
-    let subject = text(&caller.subject).filter(|subject| !subject.is_empty());
-    if subject.is_none() {
-        fields.wrong("caller.subject", "must be 1 to 2048 bytes without spaces and control characters");
-    }
+    let subject: Option<Subject> = fields.parse("caller.subject", &caller.subject);
     let scheme = Scheme::named(&caller.scheme);
     if scheme.is_none() {
         fields.wrong("caller.scheme", "must be mtls, jwt, mesh or aws_iam");
@@ -107,7 +104,7 @@ fn principal(fields: &mut Fields, caller: Option<&pb::ExplainedCaller>) -> Optio
     }
     Some(Principal {
         scheme: scheme?,
-        subject: subject?,
+        subject: subject?.into(),
         listener: listener?,
         groups: groups?,
         attributes: attributes?,
@@ -121,7 +118,7 @@ fn attributes(caller: &pb::ExplainedCaller) -> Option<BTreeMap<String, String>> 
     good.then(|| caller.attributes.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
-/// A text as it stands in a subject or a name.
+/// A text as it stands in the name of a listener or group.
 fn text(text: &str) -> Option<String> {
     let good = text.len() <= TEXT_BYTES_MAX && !text.chars().any(|c| c.is_control() || c.is_whitespace());
     good.then(|| text.to_owned())
@@ -221,7 +218,7 @@ mod tests {
         let mut message = good();
         message.at = Some(prost_types::Timestamp { seconds: i64::MIN, nanos: i32::MIN });
         message.caller = Some(pb::ExplainedCaller {
-            subject: "two words".to_owned(),
+            subject: "alice ".to_owned(),
             scheme: "password".to_owned(),
             listener: "a\nb".to_owned(),
             groups: (0..65).map(|n| n.to_string()).collect(),
@@ -229,6 +226,22 @@ mod tests {
         });
         let all = ["at", "caller.subject", "caller.scheme", "caller.listener", "caller.groups", "caller.attributes"];
         assert_eq!(fields(&message), all);
+    }
+
+    /// GitHub's names of environments have them; whoever can be refused can be asked about.
+    #[test]
+    fn a_subject_may_hold_spaces_and_nothing_that_is_not_seen() {
+        let of = |subject: &str| {
+            let mut message = good();
+            message.caller.as_mut().unwrap().subject = subject.to_owned();
+            message
+        };
+        for subject in ["two words", "jwt:github:repo:acme/app:environment:Production EU"] {
+            assert_eq!(parse(&of(subject)).unwrap().about.principal.subject, subject);
+        }
+        for subject in ["", " a", "a ", "a\tb", "a\u{a0}b", "a\u{202e}b", &"a".repeat(Subject::BYTES_MAX + 1)] {
+            assert_eq!(fields(&of(subject)), ["caller.subject"], "{subject:?}");
+        }
     }
 
     #[test]
