@@ -153,9 +153,9 @@ fn engine() -> Engine {
 }
 
 /// A caller, made the only way there is.
-fn caller() -> Caller {
+fn caller(spiffe_id: &str) -> Caller {
     let mut params = CertificateParams::default();
-    params.subject_alt_names = vec![SanType::URI(CALLER.try_into().unwrap())];
+    params.subject_alt_names = vec![SanType::URI(spiffe_id.try_into().unwrap())];
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
@@ -177,7 +177,7 @@ fn caller() -> Caller {
 fn decision(c: &mut Criterion) {
     let engine = engine();
     let at = Circumstances { now: NOW, tree: Some(tree()) };
-    let caller = caller();
+    let (caller, stranger) = (caller(CALLER), caller("spiffe://example.org/nobody/special"));
     let why = Why { reason: "the deployment is locked out of its bucket".parse().unwrap(), ticket: None };
     let unlock =
         |n: usize| Unlock { target: Target::Bucket(account(n), "payments-ledger".parse().unwrap()), why: why.clone() };
@@ -185,14 +185,20 @@ fn decision(c: &mut Criterion) {
     let allowed = unlock(49);
     engine.authorize(allowed.clone(), caller.clone(), &at).unwrap();
 
+    let refused = unlock(48);
+    assert!(engine.authorize(refused.clone(), stranger.clone(), &at).is_err());
+
     let mut group = c.benchmark_group("decision");
-    group.bench_function("authorize (Cedar): allowed", |b| {
-        let setup = || (allowed.clone(), caller.clone());
-        b.iter_batched(setup, |(act, caller)| engine.authorize(act, caller, black_box(&at)), BatchSize::SmallInput);
-    });
+    for (name, act, caller) in [("allowed", &allowed, &caller), ("refused", &refused, &stranger)] {
+        group.bench_function(format!("authorize, {name}"), |b| {
+            let setup = || (act.clone(), caller.clone());
+            b.iter_batched(setup, |(act, caller)| engine.authorize(act, caller, black_box(&at)), BatchSize::SmallInput);
+        });
+    }
     let tree = at.tree.as_deref();
     let question = Question::of(&allowed, Principal::from(&caller), NOW);
     group.bench_function("explain", |b| b.iter(|| engine.explain(black_box(&question), tree)));
+    group.sample_size(10).bench_function("load", |b| b.iter(self::engine));
     group.finish();
 }
 

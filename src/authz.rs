@@ -12,6 +12,7 @@
 mod engine;
 mod entities;
 mod explanation;
+mod literals;
 mod moment;
 mod near;
 mod needs;

@@ -126,7 +126,8 @@ pub struct Done<T> {
 /// A refusal on its way into the journal.
 struct Refused {
     error: Error,
-    caller: Option<CallerRecord>,
+    /// Boxed, because it travels in the `Err` of every check.
+    caller: Option<Box<CallerRecord>>,
     policies: Vec<String>,
 }
 
@@ -155,9 +156,10 @@ impl Gate {
         let gate = Arc::clone(self);
         let refusal = async move {
             let (refused, _turn) = match gate.admit(caller) {
-                Ok((caller, turn)) => {
-                    (Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() }, Some(turn))
-                }
+                Ok((caller, turn)) => (
+                    Refused { error, caller: Some(Box::new(records::caller(&caller))), policies: Vec::new() },
+                    Some(turn),
+                ),
                 Err(refused) => (refused, None),
             };
             gate.record_refusal(OperationId::generate(), claims, refused).await
@@ -214,8 +216,10 @@ impl Gate {
         let policies = self.policies.get();
         let now = self.clock.now();
         let at = Circumstances { now, tree: self.organization.tree(now) };
-        let record = records::caller(&caller);
-        let permit = AssertUnwindSafe(self.permit(caller, operation, &policies, &at)).catch_unwind().await;
+        let record = Box::new(records::caller(&caller));
+        // Boxed: it is large, with the calls about the target in it.
+        let permit = Box::pin(self.permit(caller, operation, &policies, &at));
+        let permit = AssertUnwindSafe(permit).catch_unwind().await;
         let permit = permit.unwrap_or_else(|_panic| {
             let error = Error::internal("the decision ended in a panic before the act");
             Err(Refused { error, caller: Some(record), policies: Vec::new() })
@@ -240,7 +244,9 @@ impl Gate {
         let caller = caller.map_err(|failure| unauthenticated(&failure))?;
         match self.callers.take(&caller) {
             Ok(turn) => Ok((caller, turn)),
-            Err(error) => Err(Refused { error, caller: Some(records::caller(&caller)), policies: Vec::new() }),
+            Err(error) => {
+                Err(Refused { error, caller: Some(Box::new(records::caller(&caller))), policies: Vec::new() })
+            }
         }
     }
 
@@ -252,7 +258,7 @@ impl Gate {
         policies: &Engine,
         at: &Circumstances,
     ) -> Result<Permit<O>, Refused> {
-        let record = records::caller(&caller);
+        let record = Box::new(records::caller(&caller));
         let malformed = |error| Refused { error, caller: Some(record.clone()), policies: Vec::new() };
         let operation = operation.map_err(malformed)?;
         let account = operation.target().account();
@@ -325,5 +331,5 @@ impl Gate {
 }
 
 fn refused<O: Ask>(permit: &Permit<O>, error: Error) -> Refused {
-    Refused { error, caller: Some(records::caller(permit.caller())), policies: permit.policies().to_vec() }
+    Refused { error, caller: Some(Box::new(records::caller(permit.caller()))), policies: permit.policies().to_vec() }
 }

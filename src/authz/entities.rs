@@ -46,7 +46,7 @@ pub(super) struct Case<'e> {
 }
 
 impl Vocabulary {
-    pub(super) fn new() -> Result<Self, ParseErrors> {
+    pub(super) fn new() -> Result<Self, Box<ParseErrors>> {
         Ok(Self {
             action: "Rootgate::Action".parse()?,
             caller: "Rootgate::Caller".parse()?,

@@ -44,7 +44,7 @@ enum Reach {
 }
 
 impl ByScope {
-    pub(super) fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self, PolicySetError> {
+    pub(super) fn new<'p>(policies: impl IntoIterator<Item = &'p Policy>) -> Result<Self, Box<PolicySetError>> {
         let mut sorted = Self::default();
         for policy in policies {
             let named = policy.entity_literals();

@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 use miette::Diagnostic;
 
-use super::SCHEMA;
+use super::{SCHEMA, literals};
 
 /// Policy files as they were read: name and text.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +90,8 @@ pub(super) fn load(sources: &Sources, schema: &Schema) -> Result<Parsed, PolicyE
             Ok(policies) => {
                 for (policy, place) in policies {
                     let id = policy.id().clone();
+                    let wrong = literals::mistakes(&policy).into_iter();
+                    errors.extend(wrong.map(|message| PolicyError { place: place.clone(), message }));
                     places.insert(id.clone(), place);
                     if all.add(policy).is_err() {
                         let message = format!("policy id `{id}` is used twice; give each policy its own @id(\"...\")");
@@ -120,7 +122,11 @@ fn parse(file: &str, text: &str) -> Result<Vec<(Policy, String)>, PolicyErrors> 
     let mut end = 0;
     // Cedar numbers the policies of a text in their order.
     for n in 0..set.num_of_policies() {
-        let Some(policy) = set.policy(&PolicyId::new(format!("policy{n}"))) else { continue };
+        let Some(policy) = set.policy(&PolicyId::new(format!("policy{n}"))) else {
+            // A policy must never be left out, whatever Cedar calls it one day.
+            let message = format!("policy {n} of the file cannot be found again; this is a defect of rootgate");
+            return Err(PolicyErrors(vec![PolicyError { place: file.to_owned(), message }]));
+        };
         let own = policy.to_cedar().unwrap_or_default();
         let start = skip_blank(text, end);
         let place = if text.get(start..).is_some_and(|rest| rest.starts_with(&own)) {

@@ -9,6 +9,8 @@ mod file;
 
 pub use file::TreeErrors;
 
+pub(super) use check::{is_organization_id, is_unit_id};
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::types::{AccountId, Violation};

@@ -14,7 +14,8 @@ pub(super) async fn run(args: &ConfigArgs, environment: &Environment) -> Result<
     let config = args.load(environment)?;
     telemetry::start(&config.log, environment, std::io::stderr().is_terminal());
     telemetry::log_panics();
-    app::serve(config, app::Deps::production()).await?;
+    // Boxed: it holds all of the gateway.
+    Box::pin(app::serve(config, app::Deps::production())).await?;
     Ok(Exit::Ok)
 }
 

@@ -122,7 +122,7 @@ pub(super) fn refusal(id: OperationId, claims: Claims, refused: &Refused, unreco
     Refusal {
         operation_id: id,
         rpc: claims.rpc.to_owned(),
-        caller: refused.caller.clone(),
+        caller: refused.caller.as_deref().cloned(),
         account_id: claim(&claims.account_id),
         resource: claim(&claims.resource),
         reason: claim(&claims.reason),

@@ -189,7 +189,10 @@ async fn a_tree_that_takes_longer_to_read_than_it_is_believed_is_told_once_with_
     assert_eq!(kept.after(4 * HOUR).await, None);
     let errors = log.lines("ERROR");
     assert_eq!(errors.len(), 1, "{errors:?}");
-    assert!(errors[0].contains("age_seconds=3660") && errors[0].contains("raise organization.stale_after"), "{errors:?}");
+    assert!(
+        errors[0].contains("age_seconds=3660") && errors[0].contains("raise organization.stale_after"),
+        "{errors:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -170,10 +170,9 @@ const fn acts_on(kind: Kind) -> Option<Aim> {
     match kind {
         Kind::UnlockBucketPolicy => Some(Aim::Bucket),
         Kind::UnlockQueuePolicy => Some(Aim::Queue),
-        Kind::AssumeRoot
-        | Kind::DeleteRootCredentials
-        | Kind::AllowPasswordRecovery
-        | Kind::AuditRootCredentials => Some(Aim::Account),
+        Kind::AssumeRoot | Kind::DeleteRootCredentials | Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => {
+            Some(Aim::Account)
+        }
         Kind::ExplainAccess => None,
     }
 }

@@ -129,7 +129,8 @@ fn about_subject(given: &Given) -> Result<Argument, Rule> {
 
 /// The scheme of this name.
 pub(super) fn scheme(name: &str) -> Result<Scheme, Rule> {
-    Scheme::named(name).ok_or_else(|| Rule(format!("must be one of {}", Scheme::ALL.map(Scheme::name).join(", ")).into()))
+    Scheme::named(name)
+        .ok_or_else(|| Rule(format!("must be one of {}", Scheme::ALL.map(Scheme::name).join(", ")).into()))
 }
 
 /// A caller's stable id, as the journal shows it.

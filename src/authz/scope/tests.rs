@@ -37,13 +37,16 @@ fn principals() -> Vec<String> {
     all
 }
 
-/// No kind of resource is named, so that each policy can be about every act.
+/// Each of them can be about an act that reads and an act that writes: what never applies is refused.
 fn resources() -> Vec<String> {
-    let mut all = vec!["resource".to_owned()];
+    let mut all = vec!["resource".to_owned(), "resource is Rootgate::Queue".to_owned()];
     let units = [WORKLOADS, PAYMENTS_UNIT, SECURITY].map(|id| format!("Rootgate::OrganizationalUnit::{id:?}"));
     let accounts = [PAYMENTS, LOG_ARCHIVE].map(|id| format!("Rootgate::Account::{id:?}"));
     let organization = [format!("Rootgate::Organization::{ORGANIZATION_ID:?}")];
-    all.extend(units.iter().chain(&accounts).chain(&organization).map(|place| format!("resource in {place}")));
+    let bucket = ["Rootgate::Bucket::\"arn:aws:s3:::payments-ledger\"".to_owned()];
+    all.extend(units.iter().chain(&accounts).chain(&organization).chain(&bucket).map(|it| format!("resource in {it}")));
+    all.extend(accounts.iter().chain(&bucket).map(|it| format!("resource == {it}")));
+    all.extend(units.iter().map(|it| format!("resource is Rootgate::Account in {it}")));
     all
 }
 

@@ -43,10 +43,13 @@ fn counts(units: usize, accounts: usize) -> Vec<Violation> {
 }
 
 /// Organizations API, `Organization.Id`: `o-` and 10 to 32 of a-z and 0-9.
+pub(in crate::authz) fn is_organization_id(id: &str) -> bool {
+    id.strip_prefix("o-").is_some_and(|rest| is_part(rest, 10))
+}
+
 fn of_organization(id: &str) -> Option<Violation> {
-    let fine = id.strip_prefix("o-").is_some_and(|rest| is_part(rest, 10));
     let rule = Rule::new("must be an organization's id, such as o-exampleorgid");
-    (!fine).then(|| Violation::new("id", rule))
+    (!is_organization_id(id)).then(|| Violation::new("id", rule))
 }
 
 fn of_unit(id: &str, unit: &Unit, units: &BTreeMap<String, Unit>) -> Vec<Violation> {
@@ -108,7 +111,7 @@ fn of_tags(field: &str, tags: &BTreeMap<String, String>) -> Vec<Violation> {
 }
 
 /// Organizations API, `OrganizationalUnit.Id`: `ou-`, the root's own part, and 8 to 32 of a-z and 0-9.
-fn is_unit_id(id: &str) -> bool {
+pub(in crate::authz) fn is_unit_id(id: &str) -> bool {
     let parts = id.strip_prefix("ou-").and_then(|rest| rest.split_once('-'));
     parts.is_some_and(|(root, own)| is_part(root, 4) && is_part(own, 8))
 }

@@ -432,7 +432,10 @@ fn a_configuration_names_policies_groups_and_organization() {
                   groups_claim = \"groups\"\ngroups = { \"0b1c\" = \"operators\" }\n";
     let listener = "[listeners.tokens]\nlisten = \"127.0.0.1:8444\"\nschemes = [\"jwt\"]\n[listeners.tokens.tls]\n\
                     certificate = \"server.pem\"\nprivate_key = \"server.key\"\n";
-    folder.write("rootgate.toml", &format!("{}\n{issuer}{listener}", configuration.replace("\noperators = ", "\noperatros = ")));
+    folder.write(
+        "rootgate.toml",
+        &format!("{}\n{issuer}{listener}", configuration.replace("\noperators = ", "\noperatros = ")),
+    );
     let (exit, out, err) = folder.run("validate --config DIR/rootgate.toml");
     assert_eq!((exit, err.as_str()), (Exit::Ok, ""));
     assert!(!out.contains("note: "), "an issuer names who is in it: {out}");

@@ -50,8 +50,10 @@ fn keys_of_another_source_are_refused() {
         ),
         (
             "source = 'aws'\nrefresh = '20m'\nstale_after = '39m'",
-            &["f:20:15: organization.stale_after: contradiction: stale_after is shorter than twice refresh, so that a \
-                 tree grows stale before the next one is read (raise stale_after, or shorten refresh)"],
+            &[
+                "f:20:15: organization.stale_after: contradiction: stale_after is shorter than twice refresh, so that a \
+                 tree grows stale before the next one is read (raise stale_after, or shorten refresh)",
+            ],
         ),
         (
             "source = 'aws'\nrefresh = '31m'",

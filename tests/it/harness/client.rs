@@ -24,7 +24,9 @@ pub struct Client {
 
 /// What a caller puts beside each of its calls: nothing, or a header that proves who it is.
 #[derive(Clone, Default)]
-pub struct Token(Option<(&'static str, Arc<dyn Fn() -> String + Send + Sync>)>);
+pub struct Token(Option<(&'static str, Make)>);
+
+type Make = Arc<dyn Fn() -> String + Send + Sync>;
 
 impl Token {
     pub fn header(name: &'static str, value: &str) -> Self {
