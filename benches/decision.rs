@@ -7,6 +7,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a benchmark stops at the first surprise"
@@ -17,18 +18,29 @@ use std::{
     fmt::Write as _,
     hint::black_box,
     sync::Arc,
+    time::Duration,
 };
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use futures_util::FutureExt as _;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rootgate::{
-    authn::{Authenticator, Caller, MtlsRules, PeerFacts, Remote, Schemes},
+    authn::{
+        Authenticator, Caller, CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtIssuers, JwtKeySource,
+        JwtPreset, MtlsRules, PeerFacts, Remote, Schemes,
+    },
     authz::{
         Argument, Ask, Circumstances, Engine, Groups, Member, Principal, Question, Sources, Target, Tree, Unit, Why,
     },
-    clock::{ManualClock, Timestamp},
+    clock::{Clock as _, ManualClock, SystemClock, Timestamp},
     types::{AccountId, Kind, Region},
 };
+use serde_json::json;
+
+#[path = "../tests/it/harness/issuer.rs"]
+mod issuer;
+
+use self::issuer::Issuer;
 
 const ACCOUNTS: usize = 1_000;
 const UNITS: usize = 50;
@@ -191,8 +203,7 @@ fn decision(c: &mut Criterion) {
     let mut group = c.benchmark_group("decision");
     for (name, act, caller) in [("allowed", &allowed, &caller), ("refused", &refused, &stranger)] {
         group.bench_function(format!("authorize, {name}"), |b| {
-            let setup = || (act.clone(), caller.clone());
-            b.iter_batched(setup, |(act, caller)| engine.authorize(act, caller, black_box(&at)), BatchSize::SmallInput);
+            b.iter(|| engine.authorize(act.clone(), caller.clone(), black_box(&at)));
         });
     }
     let tree = at.tree.as_deref();
@@ -202,5 +213,64 @@ fn decision(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decision);
+/// A listener that believes tokens of one issuer, whose keys it has.
+fn token_listener(issuer: &Issuer) -> Authenticator {
+    let settings = JwtIssuerSettings {
+        name: "login".to_owned(),
+        preset: JwtPreset::Oidc { issuer: issuer::ISSUER.to_owned(), subject_claim: "sub".to_owned() },
+        audiences: [issuer::AUDIENCE.to_owned()].into(),
+        algorithms: [JwtAlgorithm::Es256].into(),
+        keys: JwtKeySource::Document(issuer.jwks().into_bytes()),
+        ca_pem: None,
+        http_allowed_for_loopback: false,
+        attributes: BTreeMap::from([("email".to_owned(), "email".to_owned())]),
+        groups_claim: Some("groups".to_owned()),
+        groups: BTreeMap::from([(issuer::OPERATORS_ID.to_owned(), "team-0".to_owned())]),
+        certificate_binding: CertificateBinding::IfPresent,
+        token_age_max: Duration::from_secs(24 * 3600),
+        leeway: Duration::from_secs(30),
+        keys_max_age: Duration::from_secs(3600),
+    };
+    let issuers = JwtIssuers::new(vec![settings]).unwrap_or_else(|violations| panic!("{violations:?}"));
+    let schemes = Schemes { jwt: Some(Arc::new(issuers)), ..Schemes::default() };
+    Authenticator::new("main", schemes, Arc::new(SystemClock))
+}
+
+/// The whole of what a request with a bearer token costs before it acts: who is it, and may they.
+fn token(c: &mut Criterion) {
+    let issuer = Issuer::new("first");
+    let listener = token_listener(&issuer);
+    let bearer = |subject: &str| {
+        let claims = json!({ "groups": [issuer::OPERATORS_ID, "others"], "email": "deployer@example.org" });
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", format!("Bearer {}", issuer.token(subject, claims)).parse().unwrap());
+        headers
+    };
+    // Neither a token that is known nor one whose key is waits for anybody.
+    let authenticate =
+        |headers: &http::HeaderMap| listener.authenticate(None, headers).now_or_never().unwrap().unwrap();
+    let engine = engine();
+    let at = Circumstances { now: SystemClock.now(), tree: Some(tree()) };
+    let why = Why { reason: "the deployment is locked out of its bucket".parse().unwrap(), ticket: None };
+    let act = Unlock { target: Target::Bucket(account(49), "payments-ledger".parse().unwrap()), why };
+    let known = bearer("deployer");
+    engine.authorize(act.clone(), authenticate(&known), &at).unwrap();
+
+    let mut group = c.benchmark_group("token");
+    group.bench_function("authenticate, known token", |b| b.iter(|| authenticate(black_box(&known))));
+    group.bench_function("authenticate and authorize, known token", |b| {
+        b.iter(|| engine.authorize(act.clone(), authenticate(black_box(&known)), black_box(&at)));
+    });
+    let mut n = 0_u64;
+    group.bench_function("authenticate, new token (ES256)", |b| {
+        let new = || {
+            n += 1;
+            bearer(&format!("deployer-{n}"))
+        };
+        b.iter_batched(new, |headers| authenticate(&headers), BatchSize::SmallInput);
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decision, token);
 criterion_main!(benches);

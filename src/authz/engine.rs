@@ -6,7 +6,7 @@ use cedar_policy::{Authorizer, Decision, Schema};
 
 use super::{
     AccountFacts, Ask, Circumstances, Deciding, Explanation, Groups, NearMiss, Permit, PlacementFacts, PolicyErrors,
-    Principal, Question, Sources, Tree, TreeNeeds,
+    Principal, Question, Sources, Target, Tree, TreeNeeds,
     entities::{Case, Vocabulary},
     near,
     policies::Policies,
@@ -14,6 +14,10 @@ use super::{
     tree::Placement,
 };
 use crate::authn::Caller;
+
+/// Which region a bucket is in is found only after the decision, so nobody may leave it out where it decides.
+const REGION_NOT_SAID: &str =
+    "policies ask for the region, which the request does not say: the caller has to name the bucket's region";
 
 /// The loaded policies, ready to decide.
 #[derive(Debug)]
@@ -182,6 +186,9 @@ impl Engine {
         let kind = question.kind;
         let applicable = self.policies.about(kind).ok_or_else(|| format!("no policy can be about {kind}"))?;
         let placement = tree.and_then(|tree| tree.placement(question.target.account()));
+        if applicable.asks_for_region && question.region.is_none() && matches!(question.target, Target::Bucket(..)) {
+            return Err(REGION_NOT_SAID.to_owned());
+        }
         if applicable.needs.any() && placement.is_none() {
             return Err(unplaced(tree));
         }

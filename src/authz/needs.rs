@@ -48,6 +48,30 @@ fn asks_for_tags(json: &Value) -> bool {
     }
 }
 
+/// Whether a policy asks for the region of the request. A bucket's region may be left out, and is found only after the
+/// decision: a `forbid` on it must not be dodged by leaving it out. In doubt it asks.
+pub(super) fn asks_for_region(policy: &Policy) -> bool {
+    let Ok(json) = policy.to_json() else { return true };
+    json.get("conditions").is_some_and(reads_region)
+}
+
+fn reads_region(json: &Value) -> bool {
+    let is_region = |attr: &Value| match attr {
+        Value::String(name) => name == "region",
+        Value::Array(names) => names.iter().any(|name| name == "region"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    };
+    match json {
+        Value::Object(fields) => {
+            // A queue has its region itself.
+            let of_resource = json.pointer("/left/Var").and_then(Value::as_str) == Some("resource");
+            (fields.get("attr").is_some_and(is_region) && !of_resource) || fields.values().any(reads_region)
+        }
+        Value::Array(values) => values.iter().any(reads_region),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 fn asks_for_name(json: &Value) -> bool {
     match json {
         Value::Object(fields) => fields.values().any(asks_for_name),
@@ -82,6 +106,26 @@ mod tests {
         for scope in ["in", "is Rootgate::Account in"] {
             let policy = format!("permit(principal, action, resource {scope} Rootgate::Organization::\"o-1\");");
             assert!(TreeNeeds::of(&policy.parse().unwrap()).units, "{scope}");
+        }
+    }
+
+    #[test]
+    fn the_region_of_the_request_is_asked_for_wherever_it_is_read() {
+        let asks = |condition: &str| {
+            let policy = format!("forbid(principal, action, resource) when {{ {condition} }};");
+            asks_for_region(&policy.parse().unwrap())
+        };
+        for condition in [
+            "context has region && context.region == \"us-east-1\"",
+            "!(context has region)",
+            "context[\"region\"] like \"us-*\"",
+            "[true, context has region].contains(true)",
+            "(if true then context else context) has region",
+        ] {
+            assert!(asks(condition), "{condition}");
+        }
+        for condition in ["true", "resource.region == \"us-east-1\"", "context.reason == \"region\""] {
+            assert!(!asks(condition), "{condition}");
         }
     }
 

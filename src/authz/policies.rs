@@ -7,6 +7,7 @@ use cedar_policy::{ActionConstraint, AuthorizationError, Entities, EntityUid, Po
 use super::{
     Deciding, Effect, TreeNeeds,
     entities::Vocabulary,
+    needs::asks_for_region,
     scope::ByScope,
     source::{Parsed, PolicyErrors},
 };
@@ -31,6 +32,8 @@ pub(super) struct Applicable {
     pub(super) policies: ByScope,
     /// What these policies need.
     pub(super) needs: TreeNeeds,
+    /// Whether any of them asks for the region of the request.
+    pub(super) asks_for_region: bool,
 }
 
 impl Policies {
@@ -43,10 +46,11 @@ impl Policies {
             let entity = entity.ok_or_else(|| PolicyErrors::of_schema(&format!("it has no action {action}")))?;
             let matching: Vec<&Policy> = all.policies().filter(|policy| can_match(policy, &action, actions)).collect();
             let needs = matching.iter().map(|policy| TreeNeeds::of(policy)).fold(TreeNeeds::default(), TreeNeeds::or);
+            let asks_for_region = matching.iter().any(|policy| asks_for_region(policy));
             let policies = ByScope::new(matching).map_err(|error| PolicyErrors::of_schema(&error.to_string()))?;
             let actions =
                 Entities::from_entities([entity], None).map_err(|error| PolicyErrors::of_schema(&error.to_string()))?;
-            by_kind.insert(kind, Applicable { action, actions, policies, needs });
+            by_kind.insert(kind, Applicable { action, actions, policies, needs, asks_for_region });
         }
         Ok(Self { all, places, by_kind })
     }

@@ -127,7 +127,7 @@ async fn a_bad_configuration_exits_with_78_and_every_error() {
             err.contains(&format!("\n{file}:2:1: server.reflectoin: is not known (did you mean `reflection`?)\n")),
             "{err}"
         );
-        assert_eq!(err.lines().count(), 8, "{err}");
+        assert_eq!(err.lines().count(), 7, "{err}");
     }
     let (exit, _, err) = run_line("rootgate check --config does-not-exist.toml").await;
     assert_eq!(exit, Exit::Config);
@@ -143,7 +143,7 @@ async fn check_json_lists_errors_for_machines() {
     assert_eq!(
         json["errors"][1],
         serde_json::json!({
-            "file": file, "line": 13, "column": 1, "key": "journal.paht", "rule": "is not known", "fix": "did you mean `path`?",
+            "file": file, "line": 14, "column": 1, "key": "journal.paht", "rule": "is not known", "fix": "did you mean `path`?",
         })
     );
     assert!(err.starts_with("error: "));

@@ -432,3 +432,21 @@ fn the_digest_is_that_of_the_sources() {
     assert_ne!(one.sha256(), engine("permit(principal, action, resource); ").sha256());
     assert_eq!(one.policies_count(), 1);
 }
+
+/// Which region a bucket is in is found after the decision: leaving it out must not dodge a `forbid`.
+#[test]
+fn a_forbid_on_a_region_cannot_be_dodged_by_leaving_the_region_out() {
+    let policies = "permit(principal, action, resource);\n\
+                    forbid(principal, action == Rootgate::Action::\"UnlockBucketPolicy\", resource) when { \
+                    context has region && context.region == \"us-east-1\" };";
+    let engine = engine(policies);
+    let ask = |kind: Kind, region: Option<&str>| {
+        let region = region.map(|region| region.parse().unwrap());
+        engine.explain(&Question { region, ..question(kind, PAYMENTS) }, None)
+    };
+    assert!(!ask(Kind::UnlockBucketPolicy, Some("us-east-1")).allowed);
+    assert!(ask(Kind::UnlockBucketPolicy, Some("eu-west-1")).allowed);
+    let left_out = ask(Kind::UnlockBucketPolicy, None);
+    assert!(!left_out.allowed && left_out.errors[0].contains("region"), "{left_out:?}");
+    assert!(ask(AUDIT, None).allowed, "what has no region is not asked for one");
+}
