@@ -259,6 +259,7 @@ fn config_toml(endpoint: &str) -> String {
          [authorization]\npolicies = [\"policy.cedar\"]\n\
          [aws]\nhome_region = \"us-east-1\"\nallowed_regions = [\"us-east-1\"]\nassume_root_per_second_max = 100\n\
          [aws.development]\nendpoint = \"{endpoint}\"\nallow_endpoint_override = \"{ENDPOINT_OVERRIDE_SENTENCE}\"\n\
+         [limits.caller]\noperations_per_minute = 60000\nburst = 10000\nin_flight_max = 64\n\
          [journal]\npath = \"journal.db\"\n"
     )
 }

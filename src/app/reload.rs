@@ -12,8 +12,9 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::Signal,
+    sync::Semaphore,
     task::spawn_blocking,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use self::watched::{Found, Watched};
@@ -32,6 +33,12 @@ use crate::{
 
 /// After a look that found something new, the next one comes so soon, to see whether it stays.
 const SETTLE: Duration = Duration::from_secs(1);
+
+/// How long one look may take: a disk that hangs under one file must not keep new policies from being taken up.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+
+/// Looks come one after the other, so more than one is one that hangs. The journal needs threads of the same kind.
+const LOOKS_MAX: usize = 4;
 
 /// What is looked at, and what is known of it.
 pub(super) struct Reload {
@@ -52,6 +59,8 @@ pub(super) struct Reload {
     unrecorded: Vec<(String, Option<String>)>,
     /// What was last told of each thing that does not load.
     told: BTreeMap<String, String>,
+    /// Threads that looks may use, also those that hang.
+    looks: Arc<Semaphore>,
 }
 
 /// What a reload works with.
@@ -87,6 +96,7 @@ impl Reload {
             tree_recorded,
             unrecorded: Vec::new(),
             told: BTreeMap::new(),
+            looks: Arc::new(Semaphore::new(LOOKS_MAX)),
         }
     }
 
@@ -134,7 +144,7 @@ impl Reload {
     async fn look_at_policies(&mut self) -> Result<Found, String> {
         let paths = self.config.authorization.policies.clone();
         let read = move || policy::files::read(&paths).map_err(|error| error.to_string());
-        let sources = blocking(read).await?;
+        let sources = blocking(&self.looks, read).await?;
         let sha256 = sources.sha256();
         let found = self.policy_files.see(&sha256)?;
         if found == Found::New {
@@ -148,7 +158,7 @@ impl Reload {
     async fn put_policies_in_force(&self, sources: Sources) -> Result<(), String> {
         let groups = self.config.authorization.groups.clone();
         let load = move || Engine::load(&sources, groups).map_err(|errors| errors.to_string());
-        let engine = blocking(load).await?;
+        let engine = blocking(&self.looks, load).await?;
         parts::check_needs(&engine, &self.config)?;
         self.record("policies", Some(engine.sha256().to_owned())).await?;
         tracing::info!(policies = engine.policies_count(), sha256 = engine.sha256(), "new policies are in force");
@@ -160,8 +170,9 @@ impl Reload {
     async fn look_at_tls(&mut self, listener: &str, reloader: &Arc<TlsReloader>) -> Result<Found, String> {
         let (reloader, now) = (Arc::clone(reloader), self.clock.now());
         // A certificate and a key that do not fit each other do not load, so that half of a change is not taken up.
-        match blocking(move || Ok(reloader.reload_if_changed(now))).await? {
+        match blocking(&self.looks, move || Ok(reloader.reload_if_changed(now))).await? {
             Reloaded::Unchanged => {}
+            Reloaded::Unsettled => return Ok(Found::Unsettled),
             Reloaded::Replaced { what } => {
                 tracing::info!(listener, ?what, "new certificates are in force from the next handshake on");
                 self.unrecorded.push((format!("tls:{listener}"), None));
@@ -176,7 +187,8 @@ impl Reload {
             return (String::new(), Ok(Found::InForce));
         };
         let issuer = file.issuer.clone();
-        let looked = look_at_key_file(&jwt, file, watched).await;
+        let looks = Arc::clone(&self.looks);
+        let looked = look_at_key_file(&looks, &jwt, file, watched).await;
         if let Ok((Found::New, sha256)) = &looked {
             tracing::info!(issuer, sha256, "new keys of the issuer are in force");
             self.unrecorded.push((format!("jwt:{issuer}"), Some(sha256.clone())));
@@ -186,13 +198,13 @@ impl Reload {
 
     async fn look_at_organization(&mut self) -> Result<Found, String> {
         let OrganizationConfig::InFile(path) = self.config.organization.clone() else { return Ok(Found::InForce) };
-        let text = blocking(move || files::read_text(&path, "organization.file")).await?;
+        let text = blocking(&self.looks, move || files::read_text(&path, "organization.file")).await?;
         let sha256 = files::sha256(text.as_bytes());
         let found = self.organization_file.see(&sha256)?;
         if found == Found::New {
             let (keeper, now) = (Arc::clone(&self.organization), self.clock.now());
             let replace = move || keeper.replace_from_text(&text, now).map_err(|errors| errors.to_string());
-            let replaced = blocking(replace).await.map(drop);
+            let replaced = blocking(&self.looks, replace).await.map(drop);
             self.organization_file.judged(&sha256, &replaced);
             replaced?;
         }
@@ -243,6 +255,7 @@ impl Reload {
 
 /// Looks at one file of keys, and hands its digest back.
 async fn look_at_key_file(
+    looks: &Arc<Semaphore>,
     jwt: &Arc<JwtIssuers>,
     file: &KeyFile,
     watched: &mut Watched,
@@ -250,7 +263,7 @@ async fn look_at_key_file(
     let KeyFile { issuer, path, .. } = file.clone();
     let key = format!("authentication.jwt.issuers.{issuer}.jwks_file");
     let name = path.clone();
-    let bytes = blocking(move || files::read(&name, &key)).await?;
+    let bytes = blocking(looks, move || files::read(&name, &key)).await?;
     let sha256 = files::sha256(&bytes);
     let found = watched.see(&sha256)?;
     if found == Found::New {
@@ -266,6 +279,19 @@ fn in_file(path: &Path, rule: &dyn std::fmt::Display) -> String {
 }
 
 /// Files may be on a disk that hangs, and policies take a while to validate: not on a thread that serves.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
-    spawn_blocking(work).await.unwrap_or_else(|_panic| Err("the look at it ended in a panic".to_owned()))
+async fn blocking<T: Send + 'static>(
+    looks: &Arc<Semaphore>,
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
+    let Ok(place) = Arc::clone(looks).try_acquire_owned() else {
+        return Err("earlier looks have not ended: the disk hangs, or there is something that is no file".to_owned());
+    };
+    let work = move || {
+        let _place = place;
+        work()
+    };
+    match timeout(LOOK_MAX, spawn_blocking(work)).await {
+        Ok(looked) => looked.unwrap_or_else(|_panic| Err("the look at it ended in a panic".to_owned())),
+        Err(_elapsed) => Err(format!("the look at it did not end in {LOOK_MAX:?}: the disk hangs, or it is no file")),
+    }
 }

@@ -45,7 +45,7 @@ pub(super) struct Surroundings<'c> {
 
 impl AuthenticationConfig {
     pub(super) fn read(table: &Table<'_>, around: &Surroundings<'_>) -> Result<Self, Reported> {
-        let mtls = table.optional_section("mtls", MtlsConfig::read);
+        let mtls = table.optional_section("mtls", |mtls| MtlsConfig::read(mtls, around.listeners));
         let jwt = table.optional_section("jwt", |jwt| JwtConfig::read(jwt, around));
         let mesh = table.optional_section("mesh", MeshConfig::read);
         let aws_iam = table.optional_section("aws_iam", |aws_iam| AwsIamConfig::read(aws_iam, around.aws));

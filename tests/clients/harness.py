@@ -266,6 +266,10 @@ assume_root_per_second_max = 100
 endpoint = "{endpoint}"
 allow_endpoint_override = "yes-root-sessions-may-leave-aws"
 
+[limits.caller]                    # the checks ask oftener than people do
+operations_per_minute = 6000
+burst = 1000
+
 [journal]
 path = "journal.db"
 """)

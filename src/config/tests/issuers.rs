@@ -421,7 +421,7 @@ fn bound_tokens_need_client_certificates_on_every_listener_with_tokens() {
                  listener more accepts none (add client_ca to [listeners.more.tls], or take jwt off its schemes)"],
     );
     assert_errors(
-        &tokens("'jwt', 'mtls'", "client_ca = 'a'"),
+        &tokens("'jwt', 'mtls'", "client_ca = 'clients-ca.pem'"),
         &["f:27:21: authentication.jwt.issuers.login.certificate_bound: required cannot be met on listener \
                  more: its scheme mtls judges the certificate as well, and nobody may prove two identities (take \
                  mtls or jwt off the schemes of listener more)"],

@@ -13,9 +13,18 @@ const AWS_IAM: &str = "[authentication.aws_iam]\naudience = \"rootgate\"\naccoun
 /// name is in line 1.
 fn with_listener(lines: &str) -> String {
     let (_, rest) = MINIMAL.split_once("[authentication.mtls]").unwrap();
-    let others = "[listeners.all]\nlisten = \"127.0.0.1:1\"\nschemes = [\"mtls\", \"jwt\", \"aws_iam\"]\n[listeners.all.tls]\nclient_ca = \"ca.pem\"\n";
+    let others =
+        "[listeners.all]\nlisten = \"127.0.0.1:1\"\nschemes = [\"mtls\", \"jwt\", \"aws_iam\"]\n[listeners.all.tls]\n";
+    // All listeners with client certificates have the same authorities.
+    let api: String =
+        lines.lines().filter(|line| line.starts_with("spiffe_")).map(|line| format!("{line}\n")).collect();
+    let material = if !api.contains("unix:") || lines.contains("client_ca") {
+        format!("client_ca = \"ca.pem\"\n{TLS}")
+    } else {
+        api
+    };
     let proxy = "[listeners.proxy]\nlisten = \"127.0.0.1:2\"\nschemes = [\"mesh\"]\n";
-    format!("[listeners.main]\n{lines}\n{others}{TLS}{proxy}{JWT}{MESH}{AWS_IAM}[authentication.mtls]{rest}")
+    format!("[listeners.main]\n{lines}\n{others}{material}{proxy}{JWT}{MESH}{AWS_IAM}[authentication.mtls]{rest}")
 }
 
 fn main_listener(lines: &str) -> ListenerConfig {
@@ -82,6 +91,23 @@ fn the_workload_api_replaces_the_files() {
             trust_domains: ["a.example".parse().unwrap(), "b.example".parse().unwrap()].into(),
         }
     );
+}
+
+/// The names of `[authentication.mtls]` hold everywhere, and a CA could issue those of another listener's callers.
+#[test]
+fn listeners_with_client_certificates_trust_the_same_authorities() {
+    let second = |material: &str| {
+        format!(
+            "{MINIMAL}[listeners.other]\nlisten = '127.0.0.1:2'\nschemes = ['mtls']\n[listeners.other.tls]\n{material}\n"
+        )
+    };
+    let files = |client_ca: &str| second(&format!("certificate = 'c'\nprivate_key = 'k'\nclient_ca = '{client_ca}'"));
+    assert_eq!(parse(&files("clients-ca.pem")).unwrap().listeners.len(), 2);
+    for other in [files("other-ca.pem"), second("spiffe_workload_api = 'unix:/run/agent.sock'")] {
+        let errors = errors(&other);
+        assert!(errors.len() == 1 && errors[0].contains("listeners main and other trust different ones"), "{errors:?}");
+        assert!(errors[0].starts_with("f:8:1: authentication.mtls: "), "{errors:?}");
+    }
 }
 
 #[test]
