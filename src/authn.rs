@@ -4,7 +4,8 @@
 //! 1. Each scheme of the listener looks at the facts about the request and says one of three things: an identity was not
 //!    offered, it was proven, or it was offered and is not good.
 //! 2. One failed scheme fails the request. It never falls through to a weaker one.
-//! 3. Two schemes that both prove an identity fail the request as well: a call has one caller.
+//! 3. Two schemes that both prove an identity fail the request as well: a call has one caller. AWS is not even asked about
+//!    an identity that comes beside another one: the call is lost, and the token would be used up.
 //! 4. Nothing offered is a failure too.
 //!
 //! This module only says who it is. Whether they may is asked in `authz`.
@@ -41,6 +42,9 @@ use crate::clock::{Clock, Timestamp};
 /// the request, so that nothing behind authentication can believe what anybody may have written.
 pub const IDENTITY_HEADERS: [&str; 5] =
     ["authorization", "proxy-authorization", "x-forwarded-client-cert", "l5d-client-id", "x-rootgate-aws-iam"];
+
+/// In which order schemes are asked: those that need nobody else first, the one that uses its tokens up last.
+const ASKED: [Scheme; Scheme::ALL.len()] = [Scheme::Mtls, Scheme::Mesh, Scheme::Jwt, Scheme::AwsIam];
 
 /// What a scheme judges by.
 #[derive(Clone, Copy)]
@@ -141,12 +145,25 @@ impl Authenticator {
     /// Nothing was offered, what was offered is not good, or two schemes proved an identity.
     pub async fn authenticate(&self, peer: Option<&PeerFacts>, headers: &HeaderMap) -> Result<Caller, AuthnFailure> {
         let evidence = Evidence { peer, headers, now: self.clock.now() };
-        let mut proofs = Vec::with_capacity(Scheme::ALL.len());
-        for scheme in Scheme::ALL {
-            proofs.push((scheme, self.prove(scheme, &evidence).await));
+        let mut proofs: Vec<(Scheme, Proof)> = Vec::with_capacity(ASKED.len());
+        for scheme in ASKED {
+            let offered = proofs.iter().find(|(_, proof)| !matches!(proof, Proof::NotOffered));
+            let proof = match (scheme, offered) {
+                (Scheme::AwsIam, Some((other, _))) => self.unasked(*other, headers),
+                _ => self.prove(scheme, &evidence).await,
+            };
+            proofs.push((scheme, proof));
         }
         let combined = combine(proofs).map(|caller| caller.on(&self.listener));
         combined.map_err(|failure| name_ignored(failure, headers, &self.schemes))
+    }
+
+    /// What `aws_iam` says of a call for which another scheme was offered an identity.
+    fn unasked(&self, other: Scheme, headers: &HeaderMap) -> Proof {
+        if self.schemes.aws_iam.is_none() || !headers.contains_key(aws_iam::AWS_IAM_HEADER) {
+            return Proof::NotOffered;
+        }
+        Proof::Failed(format!("AWS was not asked, because an identity by {other} was offered too: a call has one"))
     }
 
     async fn prove(&self, scheme: Scheme, evidence: &Evidence<'_>) -> Proof {

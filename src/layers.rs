@@ -8,4 +8,5 @@ pub(crate) mod testing;
 
 pub use catch_panic::{PanicLayer, panic_guard};
 pub use request_id::{RequestId, RequestIdLayer, RequestIdService};
+pub(crate) use span::ProvenCaller;
 pub use span::{SpanLayer, SpanService};

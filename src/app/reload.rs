@@ -177,6 +177,9 @@ impl Reload {
                 tracing::info!(listener, ?what, "new certificates are in force from the next handshake on");
                 self.unrecorded.push((format!("tls:{listener}"), None));
             }
+            Reloaded::Kept { error, is_refusing: true, .. } => {
+                return Err(format!("every handshake is refused, because a client CA in force has expired: {error}"));
+            }
             Reloaded::Kept { error, .. } => return Err(error.to_string()),
         }
         Ok(Found::InForce)

@@ -143,8 +143,11 @@ impl AwsIam {
             return Err(violations);
         };
         let AwsIamSettings { accounts, regions, token_age_max, .. } = settings;
-        let (used, seats, turns) =
-            (UsedTokens::since(started), Semaphore::new(ASKING_MAX + WAITING_MAX), Semaphore::new(ASKING_MAX));
+        let (used, seats, turns) = (
+            UsedTokens::since(started, accounts.len()),
+            Semaphore::new(ASKING_MAX + WAITING_MAX),
+            Semaphore::new(ASKING_MAX),
+        );
         Ok(Self { audience, accounts, regions, token_age_max, endpoint, used, seats, turns, transport })
     }
 
@@ -170,7 +173,7 @@ impl AwsIam {
         if !self.accounts.contains(&identity.account) {
             return Err(format!("account {} is not among the accounts whose identities are callers", identity.account));
         }
-        reservation.confirm(&identity.unique_id).map_err(words)?;
+        reservation.confirm(&identity.unique_id, identity.account).map_err(words)?;
         Ok(caller(&identity, &token))
     }
 

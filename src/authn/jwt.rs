@@ -3,8 +3,8 @@
 //! Control flow:
 //! 1. `authorization: Bearer TOKEN` is read; anything else in that header fails ([`bearer`]).
 //! 2. The token says, unverified, whose it is ([`header`]): by `iss`, or for JWT-SVIDs by the trust domain of `sub`. Of
-//!    several clusters that share an issuer name, the one whose keys hold the `kid` is meant.
-//! 3. It is verified against the keys of that issuer and no others ([`issuer`], [`store`], [`keys`]). The library
+//!    several clusters that share an issuer name, the one is meant whose key with that `kid` verifies it.
+//! 3. It is verified against the keys of the issuers that it names and no others ([`issuer`], [`store`], [`keys`]). The library
 //!    `jsonwebtoken` parses and verifies; what it leaves to the application is here.
 //! 4. The verified claims make the caller ([`claims`], [`identity`]).
 //! 5. Times and certificate binding are checked at each use, also of a token that is remembered ([`verified`]).
@@ -118,8 +118,7 @@ impl JwtIssuers {
             return issuer.admit(&known, evidence);
         }
         let token = Unverified::parse(token)?;
-        let (place, issuer) = self.issuer_of(&token).await?;
-        let verified = issuer.verify(&token, place).await?;
+        let (issuer, verified) = self.verify(&token).await?;
         let caller = issuer.admit(&verified, evidence)?;
         self.verified.put(digest, Arc::new(verified));
         Ok(caller)
@@ -136,33 +135,60 @@ impl JwtIssuers {
         None
     }
 
-    /// The one issuer whose keys may verify this token.
-    async fn issuer_of(&self, token: &Unverified<'_>) -> Result<(usize, &Issuer), String> {
+    /// Verifies a token as one of the one issuer that it is of.
+    async fn verify(&self, token: &Unverified<'_>) -> Result<(&Issuer, Verified), String> {
         let named = self.issuers.iter().enumerate().filter(|(_, issuer)| issuer.is_named_by(token));
         let named: Vec<(usize, &Issuer)> = named.collect();
         match named.as_slice() {
             [] => Err(format!("no issuer of the configuration is meant by {}", claimed(token))),
-            [one] => Ok(*one),
-            several => whose_key(several, token).await,
+            [(place, issuer)] => Ok((*issuer, issuer.verify(token, *place).await?)),
+            several => verify_by_key(several, token).await,
         }
     }
 }
 
-/// Among issuers that a token cannot tell apart by name: the one that holds its key. A key of one is never tried for
-/// another.
-async fn whose_key<'i>(named: &[(usize, &'i Issuer)], token: &Unverified<'_>) -> Result<(usize, &'i Issuer), String> {
+/// Among issuers that a token cannot tell apart by name: the one whose key with the token's `kid` verifies it. That another
+/// one publishes the same `kid` decides nothing, or a cluster that is taken over could lock out the others.
+async fn verify_by_key<'i>(
+    named: &[(usize, &'i Issuer)],
+    token: &Unverified<'_>,
+) -> Result<(&'i Issuer, Verified), String> {
     let id = token.key_id.as_deref().ok_or("kid is missing, and several issuers share the name")?;
-    let holders = || named.iter().filter(|(_, issuer)| issuer.keys.holds(id)).copied().collect::<Vec<_>>();
-    let mut found = holders();
-    if found.is_empty() {
-        join_all(named.iter().map(|(_, issuer)| issuer.keys.look())).await;
-        found = holders();
+    let (mut holders, others): (Vec<_>, Vec<_>) = named.iter().partition(|(_, issuer)| issuer.keys.holds(id));
+    let mut refusals = Vec::new();
+    if let Some(found) = the_one_that_verifies(&holders, token, &mut refusals).await? {
+        return Ok(found);
     }
-    match found.as_slice() {
-        [one] => Ok(*one),
-        [] => Err(format!("none of the issuers that share the name has the key {}", shown(id))),
-        _ => Err(format!("several of the issuers that share the name have the key {}", shown(id))),
+    // Somebody's new key, perhaps, also if another one has the id already.
+    let looks = join_all(others.iter().map(|(_, issuer)| issuer.keys.look())).await;
+    holders = others.into_iter().filter(|(_, issuer)| issuer.keys.holds(id)).collect();
+    if let Some(found) = the_one_that_verifies(&holders, token, &mut refusals).await? {
+        return Ok(found);
     }
+    if refusals.is_empty() {
+        refusals.push(format!("none of the issuers that share the name has the key {}", shown(id)));
+    }
+    refusals.extend(looks.into_iter().filter_map(Result::err));
+    Err(refusals.join("; "))
+}
+
+/// Tries the own keys of each of these issuers; none of them, or more than one, makes no caller.
+async fn the_one_that_verifies<'i>(
+    holders: &[(usize, &'i Issuer)],
+    token: &Unverified<'_>,
+    refusals: &mut Vec<String>,
+) -> Result<Option<(&'i Issuer, Verified)>, String> {
+    let mut found = None;
+    for (place, issuer) in holders {
+        match issuer.verify(token, *place).await {
+            Ok(_) if found.is_some() => {
+                return Err("the keys of several of the issuers that share the name verify the token".to_owned());
+            }
+            Ok(verified) => found = Some((*issuer, verified)),
+            Err(why) => refusals.push(why),
+        }
+    }
+    Ok(found)
 }
 
 /// What a token says of its issuer, for operators.

@@ -161,7 +161,7 @@ impl Shared {
             Ok(Err(fault)) => return self.refuse(remote, fault.count, &fault.why),
             Err(_elapsed) => return self.refuse(remote, EdgeCount::HandshakeTimeout, &"took too long"),
         };
-        let place = match self.places.take(&established.peer) {
+        let place = match self.places.take_or_displace(&established.peer).await {
             Ok(place) => place,
             Err(count @ EdgeCount::RefusedPeerFull) => {
                 return self.refuse(remote, count, &"this client has as many connections as one may");
@@ -171,6 +171,7 @@ impl Shared {
         let (counters, stop) = (Arc::clone(&self.counters), self.stop.clone());
         let now = self.clock.now();
         let lifetime = Lifetime::new(&established.peer, now, self.limits, counters, stop, &self.cut);
+        self.places.watch(&lifetime);
         let (activity, cut, gone) = (Arc::clone(&lifetime.activity), lifetime.cut.clone(), lifetime.gone.clone());
         let connection = Connection::new(established, place, activity, cut, gone);
         // An error means that the server stops; then the connection is dropped, as it should be.

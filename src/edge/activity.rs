@@ -13,23 +13,44 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Status, body::Body, codegen::Bytes};
 use tower::{Layer, Service};
 
-use crate::authn::PeerFacts;
+use crate::authn::{PeerFacts, Remote};
+
+/// How long a connection may be there before anybody has proven an identity on it. Clients connect in order to call, so
+/// this is a round trip and whatever an issuer takes to hand out its keys; silence for longer holds a place for nothing.
+pub(super) const UNPROVEN_MAX: Duration = Duration::from_secs(10);
 
 /// The requests of one connection.
 pub(super) struct Activity(Mutex<State>);
 
 struct State {
+    began: Instant,
+    /// Whether anybody has proven an identity: with a certificate, as a user of this machine, or with a request.
+    is_proven: bool,
     running: usize,
     /// When the last request ended, or the connection began.
     quiet_since: Instant,
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { running: 0, quiet_since: Instant::now() })))
+    /// A connection that begins now, from this peer.
+    pub(super) fn new(peer: &PeerFacts) -> Arc<Self> {
+        let is_proven = !peer.certificates.is_empty() || matches!(peer.remote, Remote::Unix { .. });
+        let began = Instant::now();
+        Arc::new(Self(Mutex::new(State { began, is_proven, running: 0, quiet_since: began })))
+    }
+
+    /// Somebody has proven an identity.
+    pub(super) fn prove(&self) {
+        self.state().is_proven = true;
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.state().is_proven
     }
 
     /// Completes when there has been no request for so long. One that runs is activity, however long it takes.
+    ///
+    /// Until an identity is proven, no request counts as activity, and the connection has [`UNPROVEN_MAX`].
     pub(super) async fn idle(&self, idle_max: Duration) {
         loop {
             let at = self.idle_at(idle_max);
@@ -44,7 +65,7 @@ impl Activity {
     fn idle_at(&self, idle_max: Duration) -> Instant {
         let state = self.state();
         let since = if state.running > 0 { Instant::now() } else { state.quiet_since };
-        since + idle_max
+        if state.is_proven { since + idle_max } else { state.began + idle_max.min(UNPROVEN_MAX) }
     }
 
     fn begin(self: &Arc<Self>) -> Running {
@@ -76,7 +97,7 @@ pub(super) struct ConnectionFacts {
     pub(super) activity: Arc<Activity>,
 }
 
-/// Gives each request its [`PeerFacts`], and keeps its connection from being idle until the response is over.
+/// Gives each request its [`PeerFacts`] and the [`Activity`] of its connection, and keeps its connection from being idle until the response is over.
 #[derive(Clone, Copy)]
 pub(super) struct ConnectionLayer;
 
@@ -110,6 +131,7 @@ where
         let facts = request.extensions_mut().remove::<ConnectionFacts>();
         let running = facts.map(|ConnectionFacts { peer, activity }| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(Arc::clone(&activity));
             activity.begin()
         });
         ResponseFuture { inner: Box::pin(self.inner.call(request)), running }

@@ -26,8 +26,9 @@ pub(super) struct Connection {
     peer: PeerFacts,
     activity: Arc<Activity>,
     cut: Cut,
-    _gone: DropGuard,
     _place: Place,
+    /// Last, so that the place is free when it says so.
+    _gone: DropGuard,
 }
 
 impl Connection {
@@ -40,7 +41,7 @@ impl Connection {
         gone: CancellationToken,
     ) -> Self {
         let Established { stream, preface, peer } = established;
-        Self { stream, preface, peer, activity, cut: Cut::new(cut), _gone: gone.drop_guard(), _place: place }
+        Self { stream, preface, peer, activity, cut: Cut::new(cut), _place: place, _gone: gone.drop_guard() }
     }
 }
 

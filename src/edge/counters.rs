@@ -48,6 +48,10 @@ pub enum EdgeCount {
     EndedExpiring,
     /// A connection was told to go away because it made no request for long.
     EndedIdle,
+    /// A connection was told to go away because nobody has proven an identity on it.
+    EndedUnproven,
+    /// A connection on which nobody has proven an identity was cut in favour of a newer one.
+    EndedDisplaced,
     /// A message of a proven caller was not taken, since too many were being received.
     MessageShed,
     /// The same of a caller whose identity was not proven.
@@ -62,7 +66,7 @@ pub enum EdgeCount {
 
 impl EdgeCount {
     /// All of them, in the order of a snapshot.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Accepted,
         Self::AcceptError,
         Self::HandshakeNoCertificate,
@@ -83,6 +87,8 @@ impl EdgeCount {
         Self::EndedAged,
         Self::EndedExpiring,
         Self::EndedIdle,
+        Self::EndedUnproven,
+        Self::EndedDisplaced,
         Self::MessageShed,
         Self::MessageShedUnproven,
         Self::MessageLate,
@@ -114,6 +120,8 @@ impl EdgeCount {
             Self::EndedAged => ("connections_ended", "aged"),
             Self::EndedExpiring => ("connections_ended", "expiring"),
             Self::EndedIdle => ("connections_ended", "idle"),
+            Self::EndedUnproven => ("connections_ended", "unproven"),
+            Self::EndedDisplaced => ("connections_ended", "displaced"),
             Self::MessageShed => ("messages_refused", "overload"),
             Self::MessageShedUnproven => ("messages_refused", "unproven"),
             Self::MessageLate => ("messages_refused", "late"),
@@ -139,6 +147,7 @@ impl EdgeCount {
             | Self::RefusedFull
             | Self::RefusedPeerFull
             | Self::RefusedUid
+            | Self::EndedDisplaced
             | Self::MessageShed
             | Self::MessageShedUnproven
             | Self::MessageLate
@@ -149,6 +158,7 @@ impl EdgeCount {
             | Self::EndedAged
             | Self::EndedExpiring
             | Self::EndedIdle
+            | Self::EndedUnproven
             | Self::ReloadDone => false,
         }
     }

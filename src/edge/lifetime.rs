@@ -17,7 +17,11 @@ use tonic::{body::Body, transport::Server};
 use tower::Service;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::{EdgeCount, EdgeCounters, EdgeLimits, activity::Activity, connection::Connection};
+use super::{
+    EdgeCount, EdgeCounters, EdgeLimits,
+    activity::{Activity, UNPROVEN_MAX},
+    connection::Connection,
+};
 use crate::{authn::PeerFacts, clock::Timestamp};
 
 /// When and why one connection ends.
@@ -52,7 +56,7 @@ impl Lifetime {
             proven_until: validity_left(facts, now).map(|left| born + left),
             limits,
             counters,
-            activity: Activity::new(),
+            activity: Activity::new(facts),
             stop,
             cut: cut.child_token(),
             gone: CancellationToken::new(),
@@ -73,7 +77,9 @@ impl Lifetime {
             () = self.gone.cancelled() => Told::Gone,
             () = self.stop.cancelled() => Told::Stopping,
             () = sleep_until(at) => why,
-            () = self.activity.idle(self.limits.idle_max) => Told::Idle,
+            () = self.activity.idle(self.limits.idle_max) => {
+                if self.activity.is_proven() { Told::Idle } else { Told::Unproven }
+            }
         }
     }
 
@@ -84,6 +90,8 @@ impl Lifetime {
             Told::Gone => None,
             // The server's own grace decides, see `serve`.
             Told::Stopping => self.proven_until,
+            // Whoever is silent hears nothing either.
+            Told::Unproven => Some(grace.min(Instant::now() + UNPROVEN_MAX)),
             Told::Aged | Told::Expiring | Told::Idle => Some(self.proven_until.map_or(grace, |end| end.min(grace))),
         };
         match end {
@@ -98,6 +106,7 @@ impl Lifetime {
             Told::Aged => self.counters.add(EdgeCount::EndedAged),
             Told::Expiring => self.counters.add(EdgeCount::EndedExpiring),
             Told::Idle => self.counters.add(EdgeCount::EndedIdle),
+            Told::Unproven => self.counters.add(EdgeCount::EndedUnproven),
         }
     }
 }
@@ -111,6 +120,8 @@ enum Told {
     Aged,
     Expiring,
     Idle,
+    /// Nobody has proven an identity on it.
+    Unproven,
 }
 
 /// How long all certificates of the chain are still good; none if there is no chain.

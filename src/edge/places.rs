@@ -1,11 +1,20 @@
 //! Places for established connections: so many in all, and so many for one peer, so that no one client takes them all.
+//!
+//! Those without a certificate cannot be told apart before they prove an identity with a request. So that one of them
+//! cannot take all places with silence, the oldest that has proven nobody makes room for a newcomer.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use aws_lc_rs::digest;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     EdgeCount, EdgeCounters,
+    activity::Activity,
+    lifetime::Lifetime,
     listener::{ClientCertificate, Socket, Transport},
     quota::{Full, Quota, Taken},
 };
@@ -80,11 +89,27 @@ pub(super) struct Places {
     shares: Shares,
     quota: Arc<Quota<Peer>>,
     counters: Arc<EdgeCounters>,
+    /// Connections that had not proven anybody when they were last looked at, oldest first. Never more than places.
+    unproven: Mutex<VecDeque<Unproven>>,
+}
+
+/// A connection that may have to make room.
+struct Unproven {
+    activity: Arc<Activity>,
+    cut: CancellationToken,
+    gone: CancellationToken,
+}
+
+impl Unproven {
+    fn can_make_room(&self) -> bool {
+        !self.gone.is_cancelled() && !self.cut.is_cancelled() && !self.activity.is_proven()
+    }
 }
 
 impl Places {
     pub(super) fn new(all: usize, transport: &Transport, socket: &Socket, counters: Arc<EdgeCounters>) -> Self {
-        Self { shares: Shares::new(all, transport, socket), quota: Quota::new(all), counters }
+        let (shares, quota) = (Shares::new(all, transport, socket), Quota::new(all));
+        Self { shares, quota, counters, unproven: Mutex::default() }
     }
 
     /// A place for a connection of this peer, or why there is none.
@@ -96,6 +121,42 @@ impl Places {
         })?;
         self.counters.add(EdgeCount::Established);
         Ok(Place { _taken: taken, _closed: CountClosed(Arc::clone(&self.counters)) })
+    }
+
+    /// The same, in place of the oldest connection that has proven nobody, if there is one where there is no room.
+    pub(super) async fn take_or_displace(&self, facts: &PeerFacts) -> Result<Place, EdgeCount> {
+        loop {
+            let why = match self.take(facts) {
+                Ok(place) => return Ok(place),
+                Err(why) => why,
+            };
+            // The share of a certificate or a user is full of its own connections, and those are proven.
+            let is_of_others = why == EdgeCount::RefusedFull || Peer::of(facts) == Peer::Unproven;
+            let displaced = if is_of_others { self.displace() } else { None };
+            // The bound is strict: the place is free only when the connection is gone.
+            displaced.ok_or(why)?.cancelled().await;
+        }
+    }
+
+    /// Remembers a connection for as long as it has proven nobody.
+    pub(super) fn watch(&self, lifetime: &Lifetime) {
+        let Lifetime { activity, cut, gone, .. } = lifetime;
+        let new = Unproven { activity: Arc::clone(activity), cut: cut.clone(), gone: gone.clone() };
+        if new.can_make_room() {
+            let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+            unproven.retain(Unproven::can_make_room);
+            unproven.push_back(new);
+        }
+    }
+
+    /// Cuts the oldest connection that has proven nobody; what is returned is cancelled when it is gone.
+    fn displace(&self) -> Option<CancellationToken> {
+        let mut unproven = self.unproven.lock().unwrap_or_else(PoisonError::into_inner);
+        unproven.retain(Unproven::can_make_room);
+        let Unproven { cut, gone, .. } = unproven.pop_front()?;
+        cut.cancel();
+        self.counters.add(EdgeCount::EndedDisplaced);
+        Some(gone)
     }
 }
 

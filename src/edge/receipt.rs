@@ -3,18 +3,20 @@
 //! A request is open from its headers on, and HTTP/2 lets a client open many and send nothing. The gate's bounds begin
 //! when a message is complete; until then, these hold. Whoever finds no place is answered from the headers alone, so a
 //! request costs memory only while it has one.
+//!
+//! Whoever has not proven an identity reads one answer, whatever became of the message: not the words of a decoder.
 
 use std::{
     collections::HashMap,
     future::{Ready, ready},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{self, Context, Poll},
     time::Duration,
 };
 
 use futures_util::future::Either;
-use http::{Request, Response};
+use http::{Extensions, Request, Response};
 use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 use tonic::{Code, Status, body::Body, codegen::Bytes};
@@ -23,9 +25,13 @@ use tower::{Layer, Service};
 
 use super::{
     EdgeCount, EdgeCounters,
+    activity::Activity,
     quota::{Quota, Taken},
 };
-use crate::authn::{Authentication, AuthnFailure, GATED_PATHS};
+use crate::{
+    authn::{Authentication, AuthnFailure, GATED_PATHS},
+    layers::ProvenCaller,
+};
 
 /// Messages of proven callers that one listener receives at a time. Each is there for milliseconds, and costs at most
 /// `message_bytes_max` and its headers: 20 MiB for all with the defaults.
@@ -39,6 +45,9 @@ const UNPROVEN_MESSAGES_MAX: usize = 32;
 const RECEIPT_MAX: Duration = Duration::from_secs(10);
 /// When a caller that found no place may ask again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Where gRPC says how a call ended.
+const STATUS_HEADER: &str = "grpc-status";
 
 /// Lets in as many messages as may be received at a time.
 #[derive(Clone)]
@@ -61,6 +70,12 @@ impl ReceiptLayer {
 enum Place {
     Proven { _taken: Taken<String> },
     Unproven { _taken: Taken<()> },
+}
+
+impl Place {
+    const fn is_proven(&self) -> bool {
+        matches!(self, Self::Proven { .. })
+    }
 }
 
 impl Receipts {
@@ -118,25 +133,64 @@ where
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<S::Future, Ready<Result<Response<Body>, S::Error>>>;
+    type Future = Either<Either<S::Future, ResponseFuture<S::Future>>, Ready<Result<Response<Body>, S::Error>>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        note_proof(request.extensions());
         if !request.uri().path().starts_with(GATED_PATHS) {
-            return Either::Left(self.inner.call(request));
+            return Either::Left(Either::Left(self.inner.call(request)));
         }
         match self.receipts.admit(&request) {
             Ok(place) => {
-                let counters = Arc::clone(&self.receipts.counters);
+                let (is_proven, counters) = (place.is_proven(), Arc::clone(&self.receipts.counters));
                 let received = |body| Body::new(Receiving { body, state: Some(State::new(place)), counters });
-                Either::Left(self.inner.call(request.map(received)))
+                let inner = Box::pin(self.inner.call(request.map(received)));
+                Either::Left(Either::Right(ResponseFuture { inner, is_proven }))
             }
             Err(status) => Either::Right(ready(Ok(status.into_http()))),
         }
     }
+}
+
+/// From its first proven request on, a connection is worth its place.
+fn note_proof(extensions: &Extensions) {
+    if let (Some(Authentication(Ok(_))), Some(activity)) = (extensions.get(), extensions.get::<Arc<Activity>>()) {
+        activity.prove();
+    }
+}
+
+/// Sees to it that the answer fits who asked.
+pub(super) struct ResponseFuture<F> {
+    inner: Pin<Box<F>>,
+    is_proven: bool,
+}
+
+impl<F, E> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = Result<Response<Body>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut response = task::ready!(self.inner.as_mut().poll(cx))?;
+        if self.is_proven {
+            response.extensions_mut().insert(ProvenCaller);
+        } else if !is_unauthenticated(&response) {
+            // The decoder's, which reads a message before the gate asks who sent it.
+            response = unauthenticated().into_http();
+        }
+        Poll::Ready(Ok(response))
+    }
+}
+
+/// Whether it is a refusal and nothing else: a status in the headers means that there is no message (gRPC over HTTP/2,
+/// "Trailers-Only").
+fn is_unauthenticated<B>(response: &Response<B>) -> bool {
+    response.headers().get(STATUS_HEADER).map(|code| Code::from_bytes(code.as_bytes())) == Some(Code::Unauthenticated)
 }
 
 /// A body that is being received. Its place is free again when it has ended, in whichever way.
@@ -158,12 +212,25 @@ impl State {
     }
 }
 
+impl Receiving {
+    /// The next frame of data. A gRPC request has no trailers, and tonic would add them to the metadata, behind
+    /// authentication, which has taken the headers off that claim an identity.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        loop {
+            match task::ready!(http_body::Body::poll_frame(Pin::new(&mut self.body), cx)) {
+                Some(Ok(frame)) if frame.is_trailers() => {}
+                frame => return Poll::Ready(frame),
+            }
+        }
+    }
+}
+
 impl http_body::Body for Receiving {
     type Data = Bytes;
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let polled = self.poll_data(cx);
         let Some(state) = &mut self.state else { return polled };
         let polled = if polled.is_pending() && state.deadline.as_mut().poll(cx).is_ready() {
             self.counters.add(EdgeCount::MessageLate);

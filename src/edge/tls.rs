@@ -10,7 +10,7 @@ pub use fault::{TlsError, TlsFault, TlsProblem, TlsRole};
 pub use files::{ClientCa, TlsFiles};
 pub use reload::{Reloaded, TlsReloader};
 
-pub(super) use server::{client_verifier, identity, server_config};
+pub(super) use server::{client_verifier, identity, refusing, server_config};
 
 use std::{fmt, path::Path, sync::Arc};
 

@@ -1,6 +1,8 @@
-//! One tracing span per request, and one line when it is over. Lines that strangers can cause at will are bounded.
+//! One tracing span per request, and one line when it is over. Lines that cost nothing to cause are bounded: all but those
+//! of acts that the gate has decided for a proven caller.
 //!
-//! Names, never values: no metadata, no message, no path that a stranger made up.
+//! Names, never values: no metadata and no message. A path is shown if it has the shape of a method's name, whoever made
+//! it up; that can be misleading, and cannot forge a line.
 
 use std::{
     future::Future,
@@ -33,17 +35,28 @@ const PATH_UNKNOWN: &str = "unknown";
 /// Where gRPC says how a call ended.
 const STATUS_HEADER: &str = "grpc-status";
 
+/// In the extensions of a response: it answers a caller whose identity is proven.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProvenCaller;
+
 /// Wraps each request in a span named `rpc`.
 #[derive(Clone, Debug, Default)]
 pub struct SpanLayer {
-    strangers: Arc<LogBudget>,
+    budgets: Arc<Budgets>,
+}
+
+/// Apart, so that strangers cannot hide the carelessness of callers.
+#[derive(Debug, Default)]
+struct Budgets {
+    strangers: LogBudget,
+    callers: LogBudget,
 }
 
 impl<S> Layer<S> for SpanLayer {
     type Service = SpanService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SpanService { inner, strangers: Arc::clone(&self.strangers) }
+        SpanService { inner, budgets: Arc::clone(&self.budgets) }
     }
 }
 
@@ -51,7 +64,7 @@ impl<S> Layer<S> for SpanLayer {
 #[derive(Clone, Debug)]
 pub struct SpanService<S> {
     inner: S,
-    strangers: Arc<LogBudget>,
+    budgets: Arc<Budgets>,
 }
 
 impl<S, B, R> Service<Request<B>> for SpanService<S>
@@ -69,7 +82,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let completion = Completion::of(&request, &self.strangers);
+        let completion = Completion::of(&request, &self.budgets);
         let inner = completion.span.in_scope(|| self.inner.call(request));
         ResponseFuture { inner: Box::pin(inner), completion: Some(completion) }
     }
@@ -107,6 +120,7 @@ where
     let Some(mut completion) = completion else { return Response::from_parts(parts, Body::new(body)) };
     // A response without messages carries its status in the headers (gRPC over HTTP/2, "Trailers-Only").
     completion.see(&parts.headers);
+    completion.is_proven = parts.extensions.get::<ProvenCaller>().is_some();
     let body = ObservedBody { inner: Body::new(body), completion };
     Response::from_parts(parts, Body::new(body))
 }
@@ -148,12 +162,12 @@ struct Completion {
     span: Span,
     began: Instant,
     code: Option<Code>,
-    /// For lines that need no identity to be caused.
-    strangers: Arc<LogBudget>,
+    is_proven: bool,
+    budgets: Arc<Budgets>,
 }
 
 impl Completion {
-    fn of<B>(request: &Request<B>, strangers: &Arc<LogBudget>) -> Self {
+    fn of<B>(request: &Request<B>, budgets: &Arc<Budgets>) -> Self {
         let peer: Option<Remote> = request.extensions().get::<PeerFacts>().map(|peer| peer.remote);
         let id = request.extensions().get::<RequestId>();
         let span = tracing::info_span!(
@@ -162,7 +176,7 @@ impl Completion {
             request_id = id.map(tracing::field::display),
             peer = peer.map(tracing::field::display),
         );
-        Self { span, began: Instant::now(), code: None, strangers: Arc::clone(strangers) }
+        Self { span, began: Instant::now(), code: None, is_proven: false, budgets: Arc::clone(budgets) }
     }
 
     fn see(&mut self, headers: &HeaderMap) {
@@ -176,12 +190,11 @@ impl Drop for Completion {
     fn drop(&mut self) {
         let latency_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let _entered = self.span.enter();
-        // Whoever got another answer than these has proven who they are, and is bounded by what a caller may use up.
-        let for_anybody = matches!(
-            self.code,
-            None | Some(Code::Unauthenticated | Code::ResourceExhausted | Code::Unavailable | Code::Unimplemented)
-        );
-        let suppressed = if for_anybody { self.strangers.take() } else { Some(0) };
+        let suppressed = match (self.is_proven, self.code) {
+            (false, _) => self.budgets.strangers.take(),
+            (true, Some(code)) if is_of_the_gate(code) => Some(0),
+            (true, _) => self.budgets.callers.take(),
+        };
         match (self.code, suppressed) {
             (_, None) => {}
             (Some(code), Some(suppressed)) => {
@@ -192,6 +205,30 @@ impl Drop for Completion {
                 tracing::info!(latency_ms, suppressed, "{words}");
             }
         }
+    }
+}
+
+/// Whether only the gate ends a call like this, after it has taken from what the caller may use up. The others are also,
+/// or only, of those who decode, shed and route, which a proven caller can have without end.
+const fn is_of_the_gate(code: Code) -> bool {
+    match code {
+        Code::Ok
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::DataLoss => true,
+        Code::Cancelled
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::ResourceExhausted
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::Unauthenticated => false,
     }
 }
 

@@ -186,7 +186,7 @@ def made_for_this_gateway(aws):
 def with_a_certificate(aws):
     aws.done("a listener for both takes a certificate", aws.audit(listener="both", who="operator"))
     both = aws.audit(aws.token(), listener="both", who="operator")
-    aws.nobody("a certificate and a token are two identities", both, "more than one scheme proved an identity")
+    aws.nobody("a certificate and a token are two identities", both, "AWS was not asked, because an identity by mtls")
     bad = aws.audit("nonsense", listener="both", who="operator")
     aws.nobody("a bad token refuses whoever has a good certificate", bad, "aws_iam: ")
     aws.done("a listener without the scheme does not look at tokens", aws.audit("nonsense", listener="main", who="operator"))

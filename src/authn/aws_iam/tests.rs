@@ -13,6 +13,13 @@ use proptest::prelude::*;
 use tokio::sync::Notify;
 
 use super::{token::tests::Presigned, *};
+use crate::{
+    authn::{
+        Authenticator, Schemes,
+        testing::{TestCa, client_params, rules, uri},
+    },
+    clock::ManualClock,
+};
 
 const ROLE_ID: &str = "AROACKCEVSQ6C2EXAMPLE";
 const ROLE: &str = r#""Account":"111122223333","Arn":"arn:aws:sts::111122223333:assumed-role/deploy/ci-7","UserId":"AROACKCEVSQ6C2EXAMPLE:ci-7""#;
@@ -316,6 +323,26 @@ async fn futures_poll<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
 }
 
 /// CVE-2025-11621: a role of the same name in another account was let in.
+#[tokio::test]
+async fn a_token_beside_another_identity_is_refused_and_not_used_up() {
+    let sts = FakeSts::answering([]);
+    let schemes = Schemes { mtls: Some(rules()), aws_iam: Some(Arc::new(scheme(&sts))), ..Schemes::default() };
+    let authenticator = Authenticator::new("main", schemes, Arc::new(ManualClock::new(SIGNED)));
+    let headers = headers(&[&Presigned::new().token()]);
+    let issued = |subject| TestCa::new("clients").issue(&client_params(vec![uri(subject)])).peer();
+    for (peer, words) in [
+        (issued("spiffe://example.org/alice"), "aws_iam: AWS was not asked, because an identity by mtls"),
+        (issued("spiffe://elsewhere.org/alice"), "; aws_iam: AWS was not asked"),
+    ] {
+        let failure = authenticator.authenticate(Some(&peer), &headers).await.unwrap_err();
+        assert!(failure.reason().contains(words), "{}", failure.reason());
+        assert_eq!(failure.tried(), [Scheme::Mtls, Scheme::AwsIam]);
+    }
+    assert_eq!(sts.asked(), 0);
+    assert_eq!(authenticator.authenticate(None, &headers).await.unwrap().scheme(), Scheme::AwsIam);
+    assert_eq!(sts.asked(), 1);
+}
+
 #[tokio::test]
 async fn the_same_role_name_in_another_account_is_nobody() {
     let fields = ROLE.replace("111122223333", "444455556666");

@@ -11,7 +11,10 @@ use std::{
 };
 
 use super::token::Signature;
-use crate::{clock::Timestamp, types::Rule};
+use crate::{
+    clock::Timestamp,
+    types::{AccountId, Rule},
+};
 
 /// 54 calls a second for as long as a signature is remembered; some 8 MiB when full.
 const REMEMBERED_MAX: usize = 1 << 16;
@@ -24,8 +27,26 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(20 * 60);
 /// The signatures of tokens that proved somebody, or that AWS is being asked about.
 pub(super) struct UsedTokens {
     state: Mutex<State>,
-    max: usize,
-    of_one_max: usize,
+    room: Room,
+}
+
+/// How many tokens are remembered at most.
+#[derive(Clone, Copy)]
+struct Room {
+    all: usize,
+    /// Of each account: whoever makes roles in one can make any number of them.
+    account: usize,
+    /// Of each role or user.
+    one: usize,
+}
+
+impl Room {
+    /// Equal shares for the configured accounts, but none that one role could not use. So one account cannot fill the memory
+    /// for the others; of more than 16, it takes 16 together.
+    fn shared_by(accounts: usize) -> Self {
+        let account = (REMEMBERED_MAX / accounts.max(1)).max(REMEMBERED_OF_ONE_MAX);
+        Self { all: REMEMBERED_MAX, account, one: REMEMBERED_OF_ONE_MAX }
+    }
 }
 
 struct State {
@@ -33,22 +54,30 @@ struct State {
     since: Timestamp,
     /// Used ones and reserved ones.
     known: HashSet<Signature>,
-    /// Used ones by their date, with the unique id that they proved.
-    used: BTreeMap<(Timestamp, Signature), Arc<str>>,
-    /// How many of the used ones each has.
+    /// Used ones by their date, with whom they proved.
+    used: BTreeMap<(Timestamp, Signature), Owner>,
+    /// How many of the used ones each has, by unique id.
     counts: HashMap<Arc<str>, usize>,
+    /// The same of each account.
+    account_counts: HashMap<AccountId, usize>,
+}
+
+struct Owner {
+    unique_id: Arc<str>,
+    account: AccountId,
 }
 
 impl UsedTokens {
-    /// A memory that begins at `started`.
-    pub(super) fn since(started: Timestamp) -> Self {
-        Self::with_room_for(REMEMBERED_MAX, REMEMBERED_OF_ONE_MAX, started)
+    /// A memory that begins at `started`, for the identities of this number of accounts.
+    pub(super) fn since(started: Timestamp, accounts: usize) -> Self {
+        Self::with_room(Room::shared_by(accounts), started)
     }
 
-    fn with_room_for(max: usize, of_one_max: usize, started: Timestamp) -> Self {
+    fn with_room(room: Room, started: Timestamp) -> Self {
         let since = Timestamp::from_unix(started.unix_micros().div_euclid(1_000_000), 0);
-        let state = State { since, known: HashSet::new(), used: BTreeMap::new(), counts: HashMap::new() };
-        Self { state: Mutex::new(state), max, of_one_max }
+        let (known, used) = (HashSet::new(), BTreeMap::new());
+        let state = State { since, known, used, counts: HashMap::new(), account_counts: HashMap::new() };
+        Self { state: Mutex::new(state), room }
     }
 
     /// Takes a token, signed at `date`, for one call, before AWS is asked: of two calls with the same one, only the first
@@ -76,7 +105,7 @@ impl UsedTokens {
                 "the token was used before, or is in use by another call: each is good for one call",
             ));
         }
-        if state.known.len() >= self.max {
+        if state.known.len() >= self.room.all {
             return Err(Rule::new("too many tokens were used in the last minutes to tell whether this one was"));
         }
         state.known.insert(signature);
@@ -94,15 +123,20 @@ impl State {
         while let Some(oldest) = self.used.first_entry()
             && oldest.key().0.plus(REMEMBERED_FOR) < now
         {
-            let ((date, signature), whose) = oldest.remove_entry();
+            let ((date, signature), owner) = oldest.remove_entry();
             self.known.remove(&signature);
             self.since = self.since.max(date.plus(Duration::from_secs(1)));
-            if let Entry::Occupied(mut count) = self.counts.entry(whose) {
-                *count.get_mut() -= 1;
-                if *count.get() == 0 {
-                    count.remove();
-                }
-            }
+            count_down(self.counts.entry(owner.unique_id));
+            count_down(self.account_counts.entry(owner.account));
+        }
+    }
+}
+
+fn count_down<K>(entry: Entry<'_, K, usize>) {
+    if let Entry::Occupied(mut count) = entry {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
         }
     }
 }
@@ -116,20 +150,23 @@ pub(super) struct Reservation<'m> {
 }
 
 impl Reservation<'_> {
-    /// The token has proven who has this unique id.
+    /// The token has proven who has this unique id, in this account.
     ///
     /// # Errors
     ///
-    /// They have used too many.
-    pub(super) fn confirm(mut self, unique_id: &str) -> Result<(), Rule> {
-        let whose: Arc<str> = unique_id.into();
+    /// They, or all of the account together, have used too many.
+    pub(super) fn confirm(mut self, unique_id: &str, account: AccountId) -> Result<(), Rule> {
+        let unique_id: Arc<str> = unique_id.into();
         let mut state = self.memory.state();
-        let count = state.counts.entry(Arc::clone(&whose)).or_default();
-        if *count >= self.memory.of_one_max {
+        if state.counts.get(&unique_id).is_some_and(|count| *count >= self.memory.room.one) {
             return Err(Rule::new("this role or user used too many tokens in the last minutes"));
         }
-        *count += 1;
-        state.used.insert((self.date, self.signature), whose);
+        if state.account_counts.get(&account).is_some_and(|count| *count >= self.memory.room.account) {
+            return Err(Rule::new("the roles and users of this account used too many tokens in the last minutes"));
+        }
+        *state.counts.entry(Arc::clone(&unique_id)).or_default() += 1;
+        *state.account_counts.entry(account).or_default() += 1;
+        state.used.insert((self.date, self.signature), Owner { unique_id, account });
         self.confirmed = true;
         Ok(())
     }
@@ -157,7 +194,12 @@ mod tests {
 
     /// A memory of this size from 20 minutes before.
     fn memory(max: usize) -> UsedTokens {
-        UsedTokens::with_room_for(max, max, Timestamp::from_unix(1_795_286_154 - 1200, 0))
+        let room = Room { all: max, account: max, one: max };
+        UsedTokens::with_room(room, Timestamp::from_unix(1_795_286_154 - 1200, 0))
+    }
+
+    fn account(digits: &str) -> AccountId {
+        digits.repeat(12).parse().unwrap()
     }
 
     fn is_taken(memory: &UsedTokens, number: u32, now: Timestamp) -> bool {
@@ -165,7 +207,7 @@ mod tests {
     }
 
     fn use_up(memory: &UsedTokens, number: u32, now: Timestamp) {
-        memory.reserve(Signature::numbered(number), now, now).ok().unwrap().confirm("AROA").unwrap();
+        memory.reserve(Signature::numbered(number), now, now).ok().unwrap().confirm("AROA", account("1")).unwrap();
     }
 
     #[test]
@@ -176,6 +218,7 @@ mod tests {
             assert!(is_taken(&memory, 1, later(seconds)), "{seconds}");
         }
         assert!(memory.state().counts.is_empty());
+        assert!(memory.state().account_counts.is_empty());
         assert_eq!(memory.state().known.len(), 0, "what nobody would take any more is forgotten");
     }
 
@@ -222,13 +265,42 @@ mod tests {
 
     #[test]
     fn one_role_cannot_use_up_the_memory_for_all() {
-        let memory = UsedTokens::with_room_for(4, 2, NOW);
-        let confirm =
-            |number, whose| memory.reserve(Signature::numbered(number), NOW, NOW).ok().unwrap().confirm(whose);
+        let memory = UsedTokens::with_room(Room { all: 4, account: 4, one: 2 }, NOW);
+        let confirm = |number, whose| {
+            let reservation = memory.reserve(Signature::numbered(number), NOW, NOW).ok().unwrap();
+            reservation.confirm(whose, account("1"))
+        };
         assert!(confirm(1, "AROA").is_ok() && confirm(2, "AROA").is_ok());
         assert!(confirm(3, "AROA").unwrap_err().to_string().contains("too many tokens"));
         assert!(confirm(3, "AIDA").is_ok());
         assert_eq!(memory.state().known.len(), 3);
+    }
+
+    #[test]
+    fn the_roles_of_one_account_cannot_use_up_the_memory_for_all() {
+        let memory = UsedTokens::with_room(Room { all: 6, account: 3, one: 2 }, NOW);
+        let confirm = |number: u32, of: &str, at| {
+            let reservation = memory.reserve(Signature::numbered(number), at, at).ok().unwrap();
+            reservation.confirm(&format!("AROA{number}"), account(of))
+        };
+        assert!((0..3).all(|number| confirm(number, "1", NOW).is_ok()));
+        for number in 3..100 {
+            let why = confirm(number, "1", NOW).unwrap_err().to_string();
+            assert!(why.starts_with("the roles and users of this account used too many tokens"), "{why}");
+        }
+        assert_eq!(memory.state().known.len(), 3, "what is refused leaves nothing");
+        assert_eq!(memory.state().counts.len(), 3);
+        assert!((3..6).all(|number| confirm(number, "2", NOW).is_ok()));
+        // What is forgotten counts no more.
+        assert!((6..9).all(|number| confirm(number, "1", later(2400)).is_ok()));
+    }
+
+    #[test]
+    fn accounts_have_equal_shares_and_none_less_than_one_role() {
+        for (accounts, share) in [(1, REMEMBERED_MAX), (2, REMEMBERED_MAX / 2), (16, 4096), (5000, 4096), (0, 65_536)] {
+            let room = Room::shared_by(accounts);
+            assert_eq!((room.all, room.account, room.one), (REMEMBERED_MAX, share, REMEMBERED_OF_ONE_MAX));
+        }
     }
 
     proptest! {
@@ -244,7 +316,7 @@ mod tests {
                 if let Ok(reservation) = memory.reserve(Signature::numbered(number), date, later(at)) {
                     prop_assert!(!confirmed.contains(&number));
                     if good {
-                        reservation.confirm(if number < 2 { "AROA" } else { "AIDA" }).unwrap();
+                        reservation.confirm(if number < 2 { "AROA" } else { "AIDA" }, account("1")).unwrap();
                         confirmed.push(number);
                     }
                 }
@@ -252,6 +324,7 @@ mod tests {
                 prop_assert!(state.known.len() <= 4);
                 prop_assert_eq!(state.known.len(), state.used.len());
                 prop_assert_eq!(state.used.len(), state.counts.values().sum::<usize>());
+                prop_assert_eq!(state.used.len(), state.account_counts.values().sum::<usize>());
             }
         }
     }

@@ -58,7 +58,10 @@ impl Mapping {
     /// The caller of a verified token.
     pub(super) fn caller(&self, claims: &Claims, times: &Times) -> Result<Caller, String> {
         let Identity { subject, mut attributes } = match &self.preset {
-            JwtPreset::Oidc { subject_claim, .. } => oidc(&self.issuer, claims.text(subject_claim)?)?,
+            JwtPreset::Oidc { subject_claim, .. } => {
+                refuse_event(claims)?;
+                oidc(&self.issuer, claims.text(subject_claim)?)?
+            }
             JwtPreset::Kubernetes { .. } => kubernetes(&self.issuer, claims)?,
             JwtPreset::Spiffe { trust_domains } => spiffe(trust_domains, claims.text("sub")?)?,
         };
@@ -79,6 +82,16 @@ impl Mapping {
             return Err(format!("claim {} has more than {GROUP_IDS_MAX} groups", shown(claim)));
         }
         Ok(ids.into_iter().filter_map(|id| self.groups.get(id)).cloned().collect())
+    }
+}
+
+/// A logout token, and any other security event, has the claim `events` and need not say so in `typ` (OpenID Connect
+/// Back-Channel Logout 1.0, sections 2.4 and 4; RFC 8417, section 2.2). It names a subject and is no identity: services
+/// hand it around.
+fn refuse_event(claims: &Claims) -> Result<(), String> {
+    match claims.get("events") {
+        None => Ok(()),
+        Some(_) => Err("claim \"events\" makes it a logout token or another event, which is no identity".to_owned()),
     }
 }
 

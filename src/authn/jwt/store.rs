@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{Semaphore, watch},
     time::{Instant, timeout},
 };
 
@@ -25,6 +25,10 @@ const STALE_AFTER: Duration = Duration::from_secs(300);
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 /// How long a request waits for a look.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// How many requests wait at once for the looks at one issuer. Anybody can make a request wait, by a token that nobody
+/// signed and that names an unknown key; each holds its headers and its share of the connection, some 16 KiB. Tokens of
+/// keys at hand never wait.
+pub(super) const WAITING_MAX: usize = 128;
 
 /// The keys of one issuer.
 pub(super) struct KeyStore {
@@ -50,6 +54,7 @@ struct Remote {
     source: RemoteSource,
     max_age: Duration,
     looks: Mutex<Looks>,
+    seats: Semaphore,
     /// Counts the looks that have ended.
     ended: watch::Sender<u64>,
 }
@@ -78,8 +83,8 @@ impl KeyStore {
 
     /// Keys that are asked for when they are first needed.
     pub(super) fn remote(issuer: &str, key_use: KeyUse, source: RemoteSource, max_age: Duration) -> Self {
-        let (looks, ended) = (Mutex::default(), watch::Sender::new(0));
-        Self::new(issuer, key_use, Some(Remote { source, max_age, looks, ended }))
+        let (looks, seats, ended) = (Mutex::default(), Semaphore::new(WAITING_MAX), watch::Sender::new(0));
+        Self::new(issuer, key_use, Some(Remote { source, max_age, looks, seats, ended }))
     }
 
     fn new(issuer: &str, key_use: KeyUse, remote: Option<Remote>) -> Self {
@@ -123,12 +128,13 @@ impl KeyStore {
         })
     }
 
-    /// Asks the issuer, unless it was asked just now; joins a look that is under way.
+    /// Asks the issuer, unless it was asked just now; joins a look that is under way. Waits only if there is a seat.
     pub(super) async fn look(self: &Arc<Self>) -> Result<(), String> {
         let Some(remote) = &self.remote else { return Ok(()) };
         // Before the question whether one is under way, so that its end is not missed.
         let mut ended = remote.ended.subscribe();
         self.begin_look(remote)?;
+        let _seat = remote.seats.try_acquire().map_err(|_| "too many tokens wait for the issuer's keys".to_owned())?;
         if timeout(WAIT_MAX, ended.changed()).await.is_err() {
             return Err("the issuer is still being asked".to_owned());
         }

@@ -112,6 +112,23 @@ async fn a_token_of_a_type_that_is_no_identity_is_refused() {
 }
 
 #[tokio::test]
+async fn a_logout_token_is_no_identity_whatever_its_type_says() {
+    let signer = Signer::es256("k1");
+    let issuers = issuers([file(&[&signer])]);
+    let logout = json!({"http://schemas.openid.net/event/backchannel-logout": {}});
+    for events in [logout, json!({}), json!(null), json!([]), json!("x")] {
+        let mut claims = claims_with(json!({"jti": "id-1", "sid": "s-1"}));
+        claims["events"] = events;
+        let typed = ["JWT", "at+jwt"].map(|typ| signer.token_with("typ", json!(typ), &claims));
+        for token in typed.into_iter().chain([signer.token_without("typ", &claims)]) {
+            assert_refused(ask(&issuers, &token).await, "claim \"events\"");
+        }
+    }
+    let other = claims_with(json!({"event": {}, "nested": {"events": {}}}));
+    ask(&issuers, &signer.token(&other)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_file_is_replaced_by_a_good_one_only() {
     let (old, new) = (Signer::es256("old"), Signer::es256("new"));
     let issuers = issuers([file(&[&old])]);

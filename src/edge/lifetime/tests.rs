@@ -27,8 +27,14 @@ fn ending_in(seconds: &[i64]) -> PeerFacts {
     PeerFacts { remote: remote(), certificates }
 }
 
-/// Age 1000 s, grace 50 s, idle 2000 s.
+/// Age 1000 s, grace 50 s, idle 2000 s; somebody has proven an identity.
 fn lifetime(facts: &PeerFacts) -> Lifetime {
+    let lifetime = new(facts);
+    lifetime.activity.prove();
+    lifetime
+}
+
+fn new(facts: &PeerFacts) -> Lifetime {
     let limits = EdgeLimits {
         connection_age_max: Duration::from_secs(1000),
         connection_age_grace: Duration::from_secs(50),
@@ -72,6 +78,13 @@ async fn an_idle_connection_is_told_and_then_cut() {
     let mut lifetime = lifetime(&ending_in(&[519]));
     lifetime.limits.idle_max = Duration::from_secs(400);
     assert_eq!(told_and_cut(&lifetime).await, (Told::Idle, 400, 450));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_on_which_nobody_proves_an_identity_is_told_and_cut_soon() {
+    assert_eq!(told_and_cut(&new(&ending_in(&[]))).await, (Told::Unproven, 10, 20));
+    // A certificate is one.
+    assert_eq!(told_and_cut(&new(&ending_in(&[100_000]))).await, (Told::Aged, 1000, 1050));
 }
 
 #[tokio::test(start_paused = true)]

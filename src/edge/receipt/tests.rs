@@ -21,6 +21,13 @@ const OPEN: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
 
 type Answer = Result<usize, Status>;
 
+/// What a stranger reads in any case; the counters and the reader tell what became of the message.
+fn assert_unproven(answer: Answer) {
+    let status = answer.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, AuthnFailure::PUBLIC));
+    assert_eq!(status.get_details_error_info().unwrap().reason, "UNAUTHENTICATED");
+}
+
 /// A service behind authentication and this layer that reads the whole body and says how long it was.
 #[derive(Clone)]
 struct Reader {
@@ -115,11 +122,18 @@ async fn a_message_that_does_not_arrive_in_time_is_given_up_and_its_place_is_fre
         let began = Instant::now();
         let mut held = reader.hold(1, GATED, caller);
         let (_open, answer) = held.pop().unwrap();
-        let status = answer.await.unwrap().unwrap_err();
-        assert_eq!(status.code(), Code::DeadlineExceeded);
+        let answer = answer.await.unwrap();
         assert_eq!(began.elapsed(), RECEIPT_MAX);
         assert_eq!(reader.count(EdgeCount::MessageLate), 1);
-        assert_eq!(reader.send(reader.request(GATED, caller, small())).await.unwrap(), 7);
+        let next = reader.send(reader.request(GATED, caller, small())).await;
+        if caller.is_some() {
+            assert_eq!(answer.unwrap_err().code(), Code::DeadlineExceeded);
+            assert_eq!(next.unwrap(), 7);
+        } else {
+            assert_unproven(answer);
+            assert_unproven(next);
+            assert_eq!(reader.count(EdgeCount::MessageShedUnproven), 0);
+        }
     }
 }
 
@@ -130,17 +144,70 @@ async fn strangers_have_few_places_and_the_rest_is_refused_from_its_headers() {
     settle().await;
     // Its body never ends, and is not waited for.
     let (_open, body) = open_body();
-    let status = reader.send(reader.request(GATED, None, body)).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, AuthnFailure::PUBLIC));
-    assert_eq!(status.get_details_error_info().unwrap().reason, "UNAUTHENTICATED");
+    assert_unproven(reader.send(reader.request(GATED, None, body)).await);
     assert_eq!(reader.count(EdgeCount::MessageShedUnproven), 1);
     // The proven are not touched by that.
     assert_eq!(reader.send(reader.request(GATED, Some("alice"), small())).await.unwrap(), 7);
     for (open, answer) in held {
         drop(open);
-        assert_eq!(answer.await.unwrap().unwrap(), 1);
+        assert_unproven(answer.await.unwrap());
     }
-    assert_eq!(reader.send(reader.request(GATED, None, small())).await.unwrap(), 7);
+    assert_unproven(reader.send(reader.request(GATED, None, small())).await);
+    assert_eq!(reader.count(EdgeCount::MessageShedUnproven), 1);
+}
+
+/// One answer of the service behind the layer, as a caller or a stranger reads it.
+async fn answered(caller: Option<&str>, answer: fn() -> Response<Body>) -> Response<Body> {
+    let reader = Reader::new();
+    let inner = tower::service_fn(move |_: Request<Body>| ready(Ok::<_, Infallible>(answer())));
+    let service = reader.authn.layer(reader.receipt.layer(inner));
+    service.oneshot(reader.request(GATED, caller, small())).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stranger_reads_one_answer_whatever_the_decoder_says() {
+    let answers: [fn() -> Response<Body>; 6] = [
+        || Status::internal("canary: Missing request message.").into_http(),
+        || Status::out_of_range("canary: message too large").into_http(),
+        || Status::deadline_exceeded("canary").into_http(),
+        || Status::unimplemented("canary").into_http(),
+        || Status::ok("canary").into_http(),
+        // A message, with its status in trailers that nobody has seen yet.
+        || Response::new(Body::new(Full::new(Bytes::from_static(b"canary")))),
+    ];
+    for answer in answers {
+        let response = answered(None, answer).await;
+        assert_eq!(response.headers(), unauthenticated().into_http::<()>().headers());
+        assert!(response.extensions().get::<ProvenCaller>().is_none());
+        assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+        let (proven, given) = (answered(Some("alice"), answer).await, answer());
+        assert_eq!(proven.headers(), given.headers());
+        assert!(proven.extensions().get::<ProvenCaller>().is_some());
+    }
+    // The gate's own refusal passes as it is.
+    let gates = || Status::unauthenticated("of the gate").into_http();
+    assert_eq!(answered(None, gates).await.headers(), gates().headers());
+}
+
+#[tokio::test]
+async fn what_a_client_says_behind_its_message_never_becomes_metadata() {
+    let (reader, mut trailers) = (Reader::new(), http::HeaderMap::new());
+    trailers.insert("authorization", http::HeaderValue::from_static("Bearer canary"));
+    let frames = [
+        Ok::<_, Status>(Frame::trailers(trailers.clone())),
+        Ok(Frame::data(Bytes::from_static(b"message"))),
+        Ok(Frame::trailers(trailers)),
+    ];
+    let body = Body::new(StreamBody::new(stream::iter(frames)));
+    let frames = tower::service_fn(|request: Request<Body>| async {
+        let collected = request.into_body().collect().await.unwrap();
+        assert!(collected.trailers().is_none());
+        assert_eq!(collected.to_bytes().as_ref(), b"message");
+        Ok::<_, Infallible>(Status::ok("").into_http::<Body>())
+    });
+    let service = reader.authn.layer(reader.receipt.layer(frames));
+    let response = service.oneshot(reader.request(GATED, Some("alice"), body)).await.unwrap();
+    assert_eq!(response.headers()["grpc-status"], "0");
 }
 
 #[tokio::test]

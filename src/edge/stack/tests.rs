@@ -95,3 +95,21 @@ async fn an_unknown_service_is_unimplemented_for_the_proven_only() {
     let (log, response) = send("/no.Such/Method", true).await;
     assert_seen(&log, &response, "12");
 }
+
+#[tokio::test]
+async fn acts_of_the_proven_are_all_logged_and_of_strangers_only_some() {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
+    let service = stack(routes(Probe::default()).await, Arc::new(mtls_only(clock)), Arc::default());
+    let alice = TestCa::new("clients").issue(&client_params(vec![uri("spiffe://example.org/alice")])).peer();
+    for (peer, wanted) in [(Some(alice), 50), (None, 20)] {
+        let calls = async {
+            for _ in 0..50 {
+                let mut request = Request::post(format!("{GATED}/WhoAmI")).body(Body::empty()).unwrap();
+                peer.clone().map(|peer| request.extensions_mut().insert(peer));
+                service.clone().oneshot(request).await.unwrap().into_body().collect().await.unwrap();
+            }
+        };
+        let (log, ()) = captured(calls).await;
+        assert_eq!(log.matches("request finished").count(), wanted);
+    }
+}

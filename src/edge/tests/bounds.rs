@@ -115,9 +115,8 @@ async fn a_connection_without_requests_is_told_to_go_and_one_that_is_used_is_not
         keepalive_timeout: Duration::from_secs(10),
         ..limits()
     };
-    let edge = Edge::serve(plaintext(limits)).await;
-    let addr = edge.addr();
-    let idle = channel(move || TcpStream::connect(addr)).await.unwrap();
+    let edge = Edge::start(limits).await;
+    let idle = edge.client().channel().await.unwrap();
     let path = format!("{GATED}/Wait");
     let mut using = idle.clone();
     let mut running = std::pin::pin!(call(&mut using, &path));
@@ -139,8 +138,71 @@ async fn a_connection_without_requests_is_told_to_go_and_one_that_is_used_is_not
     assert_eq!(edge.count(EdgeCount::EndedIdle), 1);
     // Its place is free again.
     tokio::time::resume();
-    let mut next = channel(move || TcpStream::connect(addr)).await.unwrap();
+    let mut next = edge.client().channel().await.unwrap();
     call(&mut next, &format!("{GATED}/WhoAmI")).await.unwrap();
     drop((idle, next));
+    edge.end().await;
+}
+
+/// A listener on which certificates are optional: most of its places are for those without.
+async fn optional(limits: EdgeLimits) -> Edge {
+    let files = Files::good();
+    let client_ca = ClientCa::Optional(files.path("ca.crt"));
+    let config = load(&files.paths_with(client_ca), SystemClock.now()).unwrap();
+    let mut options = options(limits, Arc::new(Current::new(config)));
+    let Transport::Tls { client_certificate, .. } = &mut options.transport else { panic!() };
+    *client_certificate = ClientCertificate::Optional;
+    Edge::serve(options).await
+}
+
+#[tokio::test]
+async fn silent_strangers_make_room_for_newcomers_and_never_the_proven() {
+    let edge = optional(EdgeLimits { connections_max: 8, ..limits() }).await;
+    let path = format!("{GATED}/WhoAmI");
+    let stranger = Client::new(edge.addr(), None);
+    let mut proven = edge.client().channel().await.unwrap();
+    call(&mut proven, &path).await.unwrap();
+    let mut silent = Vec::new();
+    for number in 1..=6 {
+        silent.push(stranger.connect_and_greet().await.unwrap());
+        edge.counted(EdgeCount::Established, 1 + number).await;
+    }
+    // Their share is full: the seventh takes the place of the first, and is heard.
+    let mut newcomer = stranger.channel().await.unwrap();
+    assert!(call(&mut newcomer, &path).await.unwrap().headers().contains_key("x-failure"));
+    edge.counted(EdgeCount::EndedDisplaced, 1).await;
+    read_to_end(&mut silent[0]).await;
+    // All places are taken by now: one with a certificate displaces one without.
+    let mut others = [edge.client().channel().await.unwrap(), edge.client().channel().await.unwrap()];
+    for other in &mut others {
+        assert_eq!(call(other, &path).await.unwrap().headers()["x-caller"], ALICE);
+    }
+    edge.counted(EdgeCount::EndedDisplaced, 2).await;
+    read_to_end(&mut silent[1]).await;
+    assert_eq!(call(&mut proven, &path).await.unwrap().headers()["x-caller"], ALICE);
+    assert_eq!(edge.count(EdgeCount::RefusedFull) + edge.count(EdgeCount::RefusedPeerFull), 0);
+    drop((proven, newcomer, others, silent));
+    edge.end().await;
+}
+
+#[tokio::test]
+async fn a_place_is_not_held_by_calls_that_prove_nothing() {
+    let edge = Edge::serve(plaintext(EdgeLimits { connections_max: 1, ..limits() })).await;
+    let addr = edge.addr();
+    let mut stranger = channel(move || TcpStream::connect(addr)).await.unwrap();
+    let path = format!("{GATED}/WhoAmI");
+    call(&mut stranger, &path).await.unwrap();
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    while edge.count(EdgeCount::Closed) == 0 {
+        // Calls without end, also on the connections that follow.
+        let _ = call(&mut stranger, &path).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let waited = began.elapsed().as_secs();
+    assert!((9..=20).contains(&waited), "{waited}");
+    assert_eq!((edge.count(EdgeCount::EndedUnproven), edge.count(EdgeCount::EndedIdle)), (1, 0));
+    tokio::time::resume();
+    drop(stranger);
     edge.end().await;
 }

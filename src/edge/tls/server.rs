@@ -6,7 +6,7 @@ use rustls::{
     RootCertStore, ServerConfig,
     crypto::aws_lc_rs,
     server::{
-        NoServerSessionStorage, ResolvesServerCert, VerifierBuilderError, WebPkiClientVerifier,
+        ClientHello, NoServerSessionStorage, ResolvesServerCert, VerifierBuilderError, WebPkiClientVerifier,
         danger::ClientCertVerifier,
     },
     sign::{CertifiedKey, SingleCertAndKey},
@@ -55,6 +55,21 @@ pub(in crate::edge) fn server_config(
         None => builder.with_no_client_auth(),
     };
     Ok(Arc::new(harden(builder.with_cert_resolver(identity))))
+}
+
+/// A configuration with which every handshake fails: in force while there is nothing that may be believed.
+pub(in crate::edge) fn refusing() -> Result<Arc<ServerConfig>, rustls::Error> {
+    server_config(Arc::new(NoIdentity), None)
+}
+
+/// Shows no certificate, so that every handshake fails.
+#[derive(Debug)]
+struct NoIdentity;
+
+impl ResolvesServerCert for NoIdentity {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        None
+    }
 }
 
 /// Sets what has no place in the builder.

@@ -70,6 +70,12 @@ impl SvidResponse {
         self
     }
 
+    /// The same with the key of another certificate.
+    pub(super) fn with_key_of(mut self, other: &Issued) -> Self {
+        self.svids[0].x509_svid_key = other.key.serialize_der();
+        self
+    }
+
     /// The same with a bundle that cannot be read.
     pub(super) fn with_broken_bundle(mut self) -> Self {
         self.svids[0].bundle.truncate(100);

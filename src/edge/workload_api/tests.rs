@@ -9,7 +9,7 @@ use super::{
     *,
 };
 use crate::{
-    authn::testing::{Issued, TestCa, client_params, dns, uri},
+    authn::testing::{Issued, TestCa, ca_params, client_params, dns, uri},
     clock::{ManualClock, SystemClock},
     edge::testing::{CLIENTS, Client, SERVER_NAME, SERVERS},
 };
@@ -229,6 +229,47 @@ async fn while_the_agent_is_away_the_last_identity_is_used_until_it_expires() {
     tokio::time::sleep(LOOK_AGAIN * 3).await;
     tokio::time::resume();
     assert_eq!(shake(&current, Some(&alice)).await, Err(EdgeCount::HandshakeOther));
+}
+
+#[tokio::test]
+async fn a_ca_that_expires_is_dropped_although_the_agent_says_nothing() {
+    let now = SystemClock.now();
+    let mut params = ca_params("old clients");
+    params.not_after = time::OffsetDateTime::from_unix_timestamp(now.unix_micros() / 1_000_000 + 3600).unwrap();
+    let old = TestCa::with(params);
+    let agent = Agent::start(Ok(SvidResponse::new(OWN_ID, &svid(), &[&CLIENTS, &old])));
+    let only_old = Agent::start(Ok(SvidResponse::new(OWN_ID, &svid(), &[&old])));
+    let clock = Arc::new(ManualClock::new(now));
+    let with = |agent| WorkloadApi::connect(WorkloadApiOptions { clock: clock.clone(), ..options(agent) });
+    let (both, alone) = (with(&agent).await.unwrap(), with(&only_old).await.unwrap());
+    let [of_old, of_new] = [&old, &CLIENTS].map(|ca| issued(ca, vec![uri(ALICE)]));
+    shake(&both.current(), Some(&of_old)).await.unwrap();
+    shake(&alone.current(), Some(&of_old)).await.unwrap();
+    let before = both.current().get();
+    tokio::time::pause();
+    clock.advance(Duration::from_secs(3599));
+    tokio::time::sleep(LOOK_AGAIN * 3).await;
+    assert!(Arc::ptr_eq(&both.current().get(), &before));
+    clock.advance(Duration::from_secs(3));
+    tokio::time::sleep(LOOK_AGAIN * 3).await;
+    tokio::time::resume();
+    assert_eq!(shake(&both.current(), Some(&of_old)).await, Err(EdgeCount::HandshakeUnknownCa));
+    shake(&both.current(), Some(&of_new)).await.unwrap();
+    // The last one leaves nobody to believe.
+    assert_eq!(shake(&alone.current(), Some(&of_old)).await, Err(EdgeCount::HandshakeOther));
+}
+
+#[tokio::test]
+async fn an_update_with_a_broken_identity_still_ends_old_trust() {
+    let agent = Agent::start(Ok(good()));
+    let api = WorkloadApi::connect(options(&agent)).await.unwrap();
+    let (current, first) = (api.current(), api.current().get());
+    let rotated = TestCa::new("rotated");
+    agent.say(Ok(SvidResponse::new(OWN_ID, &svid(), &[&rotated]).with_key_of(&svid())));
+    replaced(&current, &first).await;
+    assert_eq!(shake(&current, Some(&issued(&CLIENTS, vec![uri(ALICE)]))).await, Err(EdgeCount::HandshakeUnknownCa));
+    // With the old identity, which the client believes.
+    shake(&current, Some(&issued(&rotated, vec![uri(ALICE)]))).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -126,6 +126,48 @@ async fn neither_metadata_nor_strange_paths_are_logged() {
     }
 }
 
+/// How many lines so many answers with this status are.
+async fn lines(layer: &SpanLayer, code: Code, is_proven: bool, number: usize) -> usize {
+    let answering = async {
+        for _ in 0..number {
+            let inner = tower::service_fn(move |_: Request<()>| {
+                let mut response = Status::new(code, "").into_http::<Body>();
+                if is_proven {
+                    response.extensions_mut().insert(ProvenCaller);
+                }
+                std::future::ready(Ok::<_, Infallible>(response))
+            });
+            layer.layer(inner).oneshot(request()).await.unwrap().into_body().collect().await.unwrap();
+        }
+    };
+    captured(answering).await.0.matches("request finished").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_answer_whatsoever_lets_a_stranger_fill_the_log() {
+    let layer = SpanLayer::default();
+    let mut all = 0;
+    for code in (0..=16).map(Code::from_i32) {
+        all += lines(&layer, code, false, 50).await;
+    }
+    assert_eq!(all, 20);
+    // The acts of callers are logged all the same.
+    for code in [Code::Ok, Code::PermissionDenied, Code::FailedPrecondition] {
+        assert_eq!(lines(&layer, code, true, 50).await, 50);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_careless_caller_is_bounded_and_not_by_strangers() {
+    let layer = SpanLayer::default();
+    assert_eq!(lines(&layer, Code::Unauthenticated, false, 100).await, 20);
+    let mut all = 0;
+    for code in [Code::Internal, Code::OutOfRange, Code::DeadlineExceeded, Code::InvalidArgument, Code::Unavailable] {
+        all += lines(&layer, code, true, 50).await;
+    }
+    assert_eq!(all, 20);
+}
+
 #[test]
 fn known_shapes_are_exact() {
     for good in [PATH, "/grpc.health.v1.Health/Check", "/Service/Method", "/a_b.C1/D_2"] {

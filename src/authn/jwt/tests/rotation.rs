@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use serde_json::json;
 
 use super::*;
@@ -215,6 +216,31 @@ async fn an_issuer_that_does_not_answer_holds_nobody_for_long() {
     assert_eq!(issuer.asked(), 1);
 }
 
+#[tokio::test]
+async fn strangers_cannot_park_any_number_of_requests_behind_an_issuer_that_hangs() {
+    let signer = Signer::es256("k1");
+    let issuer = TestIssuer::with(&[&signer]).await;
+    let issuers = issuers([issuer.settings()]);
+    issuers.warm_up().await;
+    issuer.answers(|| Answer::Silence);
+    pass(11 * SECOND).await;
+    let (good, unsigned) = (signer.token(&claims()), |id: usize| {
+        let token = signer.token_with("kid", json!(format!("mallory-{id}")), &claims());
+        token.rsplit_once('.').unwrap().0.to_owned() + ".AAAA"
+    });
+    let tokens: Vec<String> = (0..store::WAITING_MAX).map(unsigned).collect();
+    let mut parked = join_all(tokens.iter().map(|token| Box::pin(ask(&issuers, token))));
+    assert!((&mut parked).now_or_never().is_none());
+    let one_more = Box::pin(ask(&issuers, &unsigned(1000))).await;
+    assert_refused(one_more, "too many tokens wait for the issuer's keys");
+    // Who has a key that is at hand does not wait, seat or not.
+    ask(&issuers, &good).await.unwrap();
+    // Who hangs up leaves the seat to the next.
+    drop(parked);
+    let mut next = Box::pin(ask(&issuers, &tokens[0]));
+    assert!((&mut next).now_or_never().is_none());
+}
+
 type Bad = fn() -> Answer;
 
 #[tokio::test]
@@ -269,6 +295,20 @@ async fn the_clusters_of_one_name_are_all_asked_for_an_unknown_key() {
         assert_refused(ask(&issuers, &token).await, "none of the issuers");
     }
     assert_eq!((east_issuer.asked(), west_issuer.asked()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_new_key_is_looked_for_also_if_another_cluster_has_taken_its_id() {
+    let (east, new, west, fake) = (Signer::es256("e1"), Signer::es256("e2"), Signer::es256("w1"), Signer::es256("e2"));
+    let (east_issuer, west_issuer) = (TestIssuer::with(&[&east]).await, TestIssuer::with(&[&west, &fake]).await);
+    let settings =
+        |name, issuer: &TestIssuer| kubernetes(name, JwtKeySource::Url(issuer.server.url("/openid/v1/jwks")));
+    let issuers = issuers([settings("east", &east_issuer), settings("west", &west_issuer)]);
+    issuers.warm_up().await;
+    east_issuer.publishes(jwks(&[&east, &new]));
+    pass(11 * SECOND).await;
+    let caller = ask(&issuers, &new.token(&kubernetes_claims())).await.unwrap();
+    assert_eq!(caller.subject(), "k8s:east:payments:deployer");
 }
 
 #[tokio::test]
