@@ -55,6 +55,8 @@ async fn main() {
     let aws = Simulator::start(Scenario::example()).await.unwrap();
     println!("rootgate figures ({} cores)\n", std::thread::available_parallelism().map_or(0, usize::from));
     starts(&aws).await;
+    // Not on the machine's /tmp, which is often in memory.
+    fs::create_dir_all("target").unwrap();
     for (place, folder) in [("disk", tempfile::tempdir_in("target").unwrap()), ("memory", memory_folder())] {
         overhead(&aws, place, &folder).await;
     }
