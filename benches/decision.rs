@@ -26,14 +26,14 @@ use futures_util::FutureExt as _;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rootgate::{
     authn::{
-        Authenticator, Caller, CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtIssuers, JwtKeySource,
-        JwtPreset, MtlsRules, PeerFacts, Remote, Schemes,
+        Authenticator, Caller, CertificateBinding, JwtIssuerSettings, JwtIssuers, JwtKeySource, JwtPreset, MtlsRules,
+        PeerFacts, Remote, Schemes,
     },
     authz::{
         Argument, Ask, Circumstances, Engine, Groups, Member, Principal, Question, Sources, Target, Tree, Unit, Why,
     },
     clock::{Clock as _, ManualClock, SystemClock, Timestamp},
-    types::{AccountId, Kind, Region},
+    types::{AccountId, JwtAlgorithm, Kind, Region},
 };
 use serde_json::json;
 

@@ -22,11 +22,10 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use crate::types::Scheme;
 pub use aws_iam::{AwsIam, AwsIamSettings, StsTransport};
-pub use caller::{Caller, Scheme};
-pub use jwt::{
-    CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtIssuers, JwtKeySource, JwtKeysFailure, JwtPreset,
-};
+pub use caller::Caller;
+pub use jwt::{CertificateBinding, JwtIssuerSettings, JwtIssuers, JwtKeySource, JwtKeysFailure, JwtPreset};
 pub use layer::{Authentication, AuthnLayer, AuthnService, GATED_PATHS};
 pub use mesh::MeshRules;
 pub use mtls::MtlsRules;

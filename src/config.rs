@@ -21,8 +21,8 @@ mod url;
 mod value;
 
 pub use authentication::{
-    AuthenticationConfig, AwsIamConfig, CertificateBound, JwtAlgorithm, JwtConfig, JwtGroups, JwtIssuerConfig,
-    JwtPreset, KeySource, MeshConfig, MtlsConfig,
+    AuthenticationConfig, AwsIamConfig, CertificateBound, JwtConfig, JwtGroups, JwtIssuerConfig, JwtPreset, KeySource,
+    MeshConfig, MtlsConfig,
 };
 pub use authorization::AuthorizationConfig;
 pub use aws::{AwsConfig, DevelopmentConfig, ENDPOINT_OVERRIDE_SENTENCE};
@@ -30,13 +30,14 @@ pub use environment::{EndpointOverride, Environment, refuse_endpoint_overrides};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use journal::JournalConfig;
 pub use limits::{CallerLimitsConfig, LimitsConfig, RateConfig};
-pub use listeners::{ClientCertificate, ListenAddress, ListenerConfig, SchemeName, TlsConfig, TlsMaterial, UnixConfig};
+pub use listeners::{ClientCertificate, ListenAddress, ListenerConfig, TlsConfig, TlsMaterial, UnixConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use organization::OrganizationConfig;
 pub use server::{ServerConfig, ServerLimitsConfig};
 
-use std::{collections::BTreeSet, fmt::Write as _, fs::File, io::Read as _, path::Path};
+use std::{collections::BTreeSet, fs::File, io::Read as _, path::Path};
 
+use crate::types::{Scheme, hex};
 use authentication::Surroundings;
 use error::{Errors, Fault, Reported};
 use table::Table;
@@ -159,8 +160,8 @@ impl Config {
 }
 
 /// The schemes that `[authentication]` has, good or bad; none without the section.
-fn schemes_written(table: &Table<'_>) -> Option<BTreeSet<SchemeName>> {
-    let written = SchemeName::ALL.into_iter().filter(|scheme| table.has_in("authentication", scheme.name()));
+fn schemes_written(table: &Table<'_>) -> Option<BTreeSet<Scheme>> {
+    let written = Scheme::ALL.into_iter().filter(|scheme| table.has_in("authentication", scheme.name()));
     table.has("authentication").then(|| written.collect())
 }
 
@@ -189,12 +190,7 @@ fn too_large() -> Fault {
 }
 
 fn sha256_hex(bytes: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    digest.as_ref().iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

@@ -7,27 +7,33 @@ mod account;
 mod bucket;
 mod credential;
 mod current;
+mod jwt_algorithm;
 mod kind;
 mod names;
 mod queue;
 mod reason;
 mod region;
+mod scheme;
 mod spiffe;
 mod subject;
 mod task_policy;
+mod text;
 
 pub use account::AccountId;
 pub use bucket::BucketName;
 pub use credential::CredentialKind;
 pub use current::Current;
+pub use jwt_algorithm::JwtAlgorithm;
 pub use kind::Kind;
 pub use names::{DnsName, UriName};
 pub use queue::{QueueName, QueueRef};
 pub use reason::{Reason, Ticket};
 pub use region::Region;
+pub use scheme::Scheme;
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use subject::Subject;
 pub use task_policy::TaskPolicy;
+pub use text::{cut, hex, printable};
 
 use std::{borrow::Cow, fmt};
 

@@ -9,12 +9,13 @@ use std::{
 use super::files;
 use crate::{
     authn::{
-        AwsIam, AwsIamSettings, CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtIssuers, JwtKeySource,
-        JwtPreset, MeshRules, MtlsRules, Schemes,
+        AwsIam, AwsIamSettings, CertificateBinding, JwtIssuerSettings, JwtIssuers, JwtKeySource, JwtPreset, MeshRules,
+        MtlsRules, Schemes,
     },
     clock::Clock,
-    config::{self, Config, SchemeName},
+    config::{self, Config},
     fetch::{FetchOptions, Fetcher},
+    types::Scheme,
 };
 
 /// What is known of callers, made once and shared by the listeners.
@@ -60,14 +61,14 @@ impl Identities {
     }
 
     /// What a listener with these schemes believes.
-    pub(super) fn schemes(&self, names: &BTreeSet<SchemeName>) -> Schemes {
+    pub(super) fn schemes(&self, names: &BTreeSet<Scheme>) -> Schemes {
         let mut schemes = Schemes::default();
         for name in names {
             match name {
-                SchemeName::Mtls => schemes.mtls.clone_from(&self.mtls),
-                SchemeName::Jwt => schemes.jwt.clone_from(&self.jwt),
-                SchemeName::Mesh => schemes.mesh.clone_from(&self.mesh),
-                SchemeName::AwsIam => schemes.aws_iam.clone_from(&self.aws_iam),
+                Scheme::Mtls => schemes.mtls.clone_from(&self.mtls),
+                Scheme::Jwt => schemes.jwt.clone_from(&self.jwt),
+                Scheme::Mesh => schemes.mesh.clone_from(&self.mesh),
+                Scheme::AwsIam => schemes.aws_iam.clone_from(&self.aws_iam),
             }
         }
         schemes
@@ -142,7 +143,7 @@ fn jwt_issuer(
             config::JwtPreset::Spiffe { trust_domains } => JwtPreset::Spiffe { trust_domains },
         },
         audiences: issuer.audiences.clone(),
-        algorithms: issuer.algorithms.iter().map(|algorithm| jwt_algorithm(*algorithm)).collect(),
+        algorithms: issuer.algorithms.clone(),
         keys,
         ca_pem,
         http_allowed_for_loopback: config.aws.development.is_some(),
@@ -157,20 +158,6 @@ fn jwt_issuer(
         leeway: issuer.leeway,
         keys_max_age: issuer.keys_max_age,
     })
-}
-
-const fn jwt_algorithm(algorithm: config::JwtAlgorithm) -> JwtAlgorithm {
-    match algorithm {
-        config::JwtAlgorithm::Rs256 => JwtAlgorithm::Rs256,
-        config::JwtAlgorithm::Rs384 => JwtAlgorithm::Rs384,
-        config::JwtAlgorithm::Rs512 => JwtAlgorithm::Rs512,
-        config::JwtAlgorithm::Ps256 => JwtAlgorithm::Ps256,
-        config::JwtAlgorithm::Ps384 => JwtAlgorithm::Ps384,
-        config::JwtAlgorithm::Ps512 => JwtAlgorithm::Ps512,
-        config::JwtAlgorithm::Es256 => JwtAlgorithm::Es256,
-        config::JwtAlgorithm::Es384 => JwtAlgorithm::Es384,
-        config::JwtAlgorithm::EdDsa => JwtAlgorithm::EdDsa,
-    }
 }
 
 fn aws_iam_scheme(config: &Config, aws_iam: &config::AwsIamConfig, clock: &dyn Clock) -> Result<AwsIam, Vec<String>> {

@@ -36,10 +36,7 @@ use self::{
     token::Token,
     used::UsedTokens,
 };
-use super::{
-    Evidence, Proof,
-    caller::{Caller, Scheme},
-};
+use super::{Evidence, Proof, Scheme, caller::Caller};
 use crate::{
     clock::Timestamp,
     fetch::Fetcher,

@@ -30,7 +30,7 @@ mod testing;
 mod tests;
 mod verified;
 
-pub use settings::{CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtKeySource, JwtPreset};
+pub use settings::{CertificateBinding, JwtIssuerSettings, JwtKeySource, JwtPreset};
 
 use std::{fmt, sync::Arc};
 

@@ -18,13 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_lc_rs::digest;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use super::{
-    Evidence, Proof,
-    caller::{Caller, Scheme},
-};
+use super::{Evidence, Proof, Scheme, caller::Caller};
 use crate::{
     clock::Timestamp,
-    types::{DnsName, SpiffeId, TrustDomain, UriName},
+    types::{DnsName, SpiffeId, TrustDomain, UriName, hex},
 };
 
 /// Longest serial number (RFC 5280, section 4.1.2.2), with the zero byte that keeps DER's integer positive.
@@ -181,10 +178,6 @@ fn describe(certificate: &X509Certificate<'_>, der: &[u8]) -> BTreeMap<String, S
         ("certificate_serial".to_owned(), hex(certificate.raw_serial())),
         ("certificate_not_after".to_owned(), not_after.to_string()),
     ])
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

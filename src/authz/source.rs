@@ -7,6 +7,7 @@ use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validato
 use miette::Diagnostic;
 
 use super::{SCHEMA, literals};
+use crate::types::hex;
 
 /// Policy files as they were read: name and text.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +38,7 @@ impl Sources {
             context.update(&(text.len() as u64).to_be_bytes());
             context.update(text.as_bytes());
         }
-        context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(context.finish().as_ref())
     }
 }
 

@@ -9,7 +9,10 @@ use anstyle::{AnsiColor, Style};
 use clap::Subcommand;
 
 use super::{Exit, Failure, Output};
-use crate::{authz::SCHEMA, policy};
+use crate::{
+    types::printable,
+    {authz::SCHEMA, policy},
+};
 use explain::ExplainArgs;
 use test::TestArgs;
 use validate::ValidateArgs;
@@ -118,22 +121,6 @@ fn failure(error: &policy::Error) -> Failure {
 
 fn printable_lines(error: &policy::Error) -> String {
     error.to_string().lines().map(printable).collect::<Vec<_>>().join("\n")
-}
-
-/// Names and descriptions may come from somebody else's pull request, and subjects from anybody. Nothing of it may steer
-/// the reader's terminal, or turn the text around.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        let unseen =
-            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || unseen {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod mesh;
 mod mtls;
 
 pub use aws_iam::AwsIamConfig;
-pub use jwt::{CertificateBound, JwtAlgorithm, JwtConfig, JwtGroups, JwtIssuerConfig, JwtPreset, KeySource};
+pub use jwt::{CertificateBound, JwtConfig, JwtGroups, JwtIssuerConfig, JwtPreset, KeySource};
 pub use mesh::MeshConfig;
 pub use mtls::MtlsConfig;
 
@@ -15,10 +15,10 @@ use std::collections::BTreeSet;
 use super::{
     aws::AwsConfig,
     error::{Fault, Reported},
-    listeners::{ListenerConfig, SchemeName},
+    listeners::ListenerConfig,
     table::Table,
 };
-use crate::types::TrustDomain;
+use crate::types::{Scheme, TrustDomain};
 
 /// By what callers are recognised. A scheme that is not configured is off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ impl AuthenticationConfig {
 /// A scheme that nobody can use is a listener that somebody forgot.
 fn refuse_unused(table: &Table<'_>, listeners: Option<&[ListenerConfig]>) -> Result<(), Reported> {
     let Some(listeners) = listeners else { return Ok(()) };
-    let used: BTreeSet<SchemeName> = listeners.iter().flat_map(|listener| &listener.schemes).copied().collect();
-    let unused = SchemeName::ALL.into_iter().filter(|scheme| table.has(scheme.name()) && !used.contains(scheme));
-    let report = |scheme: SchemeName| {
+    let used: BTreeSet<Scheme> = listeners.iter().flat_map(|listener| &listener.schemes).copied().collect();
+    let unused = Scheme::ALL.into_iter().filter(|scheme| table.has(scheme.name()) && !used.contains(scheme));
+    let report = |scheme: Scheme| {
         let fault = Fault::new(
             "has no use: no listener believes this scheme",
             format!(r#"add "{scheme}" to the `schemes` of a listener, or remove the section"#),

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, cell::RefCell, fmt, string::FromUtf8Error};
 
-use crate::types::Rule;
+use crate::types::{Rule, cut};
 
 /// Everything that is wrong with a configuration, in the order of the file. Never empty.
 ///
@@ -176,12 +176,7 @@ impl<'t> Errors<'t> {
 
 /// Keys may hold anything when quoted; a terminal must not.
 pub(super) fn printable(key: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    let mut text: String = key.chars().take(KEY_SHOWN_LENGTH_MAX).map(escaped).collect();
-    if key.chars().nth(KEY_SHOWN_LENGTH_MAX).is_some() {
-        text.push('…');
-    }
-    text
+    cut(key, KEY_SHOWN_LENGTH_MAX)
 }
 
 #[cfg(test)]

@@ -8,13 +8,14 @@ pub use address::ListenAddress;
 pub use tls::{ClientCertificate, TlsConfig, TlsMaterial};
 pub use unix::UnixConfig;
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use super::{
     error::{Fault, Reported},
     table::Table,
     value::{name, text_rule},
 };
+use crate::types::Scheme;
 
 /// One listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,24 +25,11 @@ pub struct ListenerConfig {
     /// Where it listens.
     pub listen: ListenAddress,
     /// The schemes that it believes. Not empty, each configured in `[authentication]`.
-    pub schemes: BTreeSet<SchemeName>,
+    pub schemes: BTreeSet<Scheme>,
     /// TLS. None only with the scheme `mesh`.
     pub tls: Option<TlsConfig>,
     /// Who may connect to a Unix socket; none for an IP address.
     pub unix: Option<UnixConfig>,
-}
-
-/// How callers prove who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum SchemeName {
-    /// By a client certificate.
-    Mtls,
-    /// By a JSON Web Token.
-    Jwt,
-    /// By a header of the mesh proxy beside the gateway.
-    Mesh,
-    /// By a presigned `sts:GetCallerIdentity`.
-    AwsIam,
 }
 
 /// One for each way in that an organization has; more is a mistake, and each costs a socket and its limits.
@@ -50,34 +38,9 @@ const LISTENERS_MAX: usize = 16;
 pub(super) const LISTENER_FIX: &str =
     r#"add [listeners.main] with `listen = "127.0.0.1:8443"` and `schemes = ["mtls"]`, and [listeners.main.tls]"#;
 
-impl SchemeName {
-    /// Every scheme.
-    pub const ALL: [Self; 4] = [Self::Mtls, Self::Jwt, Self::Mesh, Self::AwsIam];
-
-    /// Its name in the configuration.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Mtls => "mtls",
-            Self::Jwt => "jwt",
-            Self::Mesh => "mesh",
-            Self::AwsIam => "aws_iam",
-        }
-    }
-}
-
-impl fmt::Display for SchemeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// The listeners, by name. `configured` are the schemes that `[authentication]` has; none if there is no such section,
 /// which is reported elsewhere.
-pub(super) fn read(
-    table: &Table<'_>,
-    configured: Option<&BTreeSet<SchemeName>>,
-) -> Result<Vec<ListenerConfig>, Reported> {
+pub(super) fn read(table: &Table<'_>, configured: Option<&BTreeSet<Scheme>>) -> Result<Vec<ListenerConfig>, Reported> {
     let mut addresses: Vec<ListenAddress> = Vec::new();
     let listeners = table.sections(name, |name, table| {
         let listener = ListenerConfig::read(name, table, configured, &addresses);
@@ -95,7 +58,7 @@ impl ListenerConfig {
     fn read(
         name: &str,
         table: &Table<'_>,
-        configured: Option<&BTreeSet<SchemeName>>,
+        configured: Option<&BTreeSet<Scheme>>,
         others: &[ListenAddress],
     ) -> Result<Self, Reported> {
         let listen = ListenAddress::read(table, others);
@@ -109,10 +72,7 @@ impl ListenerConfig {
     }
 }
 
-fn read_schemes(
-    table: &Table<'_>,
-    configured: Option<&BTreeSet<SchemeName>>,
-) -> Result<BTreeSet<SchemeName>, Reported> {
+fn read_schemes(table: &Table<'_>, configured: Option<&BTreeSet<Scheme>>) -> Result<BTreeSet<Scheme>, Reported> {
     const FIX: &str = r#"write `schemes = ["mtls"]`"#;
     let schemes = table.required_list("schemes", FIX, text_rule(|text| scheme(text, configured)))?;
     if schemes.is_empty() {
@@ -121,8 +81,8 @@ fn read_schemes(
     Ok(schemes.into_iter().collect())
 }
 
-fn scheme(text: &str, configured: Option<&BTreeSet<SchemeName>>) -> Result<SchemeName, Fault> {
-    let scheme = SchemeName::ALL.into_iter().find(|scheme| scheme.name() == text);
+fn scheme(text: &str, configured: Option<&BTreeSet<Scheme>>) -> Result<Scheme, Fault> {
+    let scheme = Scheme::ALL.into_iter().find(|scheme| scheme.name() == text);
     let scheme = scheme.ok_or_else(|| Fault::new("must be mtls, jwt, mesh or aws_iam", r#"write "mtls""#))?;
     if configured.is_some_and(|configured| !configured.contains(&scheme)) {
         return Err(Fault::new(
@@ -134,8 +94,8 @@ fn scheme(text: &str, configured: Option<&BTreeSet<SchemeName>>) -> Result<Schem
 }
 
 /// The header of a mesh is worth what the way to the listener is worth.
-fn check_mesh(table: &Table<'_>, listen: &ListenAddress, schemes: &BTreeSet<SchemeName>) -> Result<(), Reported> {
-    if !schemes.contains(&SchemeName::Mesh) {
+fn check_mesh(table: &Table<'_>, listen: &ListenAddress, schemes: &BTreeSet<Scheme>) -> Result<(), Reported> {
+    if !schemes.contains(&Scheme::Mesh) {
         return Ok(());
     }
     let alone = table.check(
@@ -158,8 +118,8 @@ fn check_mesh(table: &Table<'_>, listen: &ListenAddress, schemes: &BTreeSet<Sche
 }
 
 /// TLS wherever something else than the kernel carries what proves a caller.
-fn check_tls(table: &Table<'_>, listen: &ListenAddress, schemes: &BTreeSet<SchemeName>) -> Result<(), Reported> {
-    let mesh = schemes.contains(&SchemeName::Mesh);
+fn check_tls(table: &Table<'_>, listen: &ListenAddress, schemes: &BTreeSet<Scheme>) -> Result<(), Reported> {
+    let mesh = schemes.contains(&Scheme::Mesh);
     if matches!(listen, ListenAddress::Tcp(_)) {
         return table.check(
             mesh || table.has("tls"),

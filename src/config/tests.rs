@@ -119,7 +119,7 @@ fn the_minimal_listener_demands_client_certificates() {
         ListenerConfig {
             name: "main".to_owned(),
             listen: ListenAddress::Tcp("127.0.0.1:8443".parse().unwrap()),
-            schemes: [SchemeName::Mtls].into(),
+            schemes: [Scheme::Mtls].into(),
             tls: Some(TlsConfig {
                 material: TlsMaterial::Files {
                     certificate: PathBuf::from("/etc/rootgate/server.pem"),

@@ -11,7 +11,7 @@ use time::{Date, Month, Time};
 use super::{base64url, url};
 use crate::{
     clock::Timestamp,
-    types::{Region, Rule},
+    types::{Region, Rule, hex},
 };
 
 const PREFIX: &[u8] = b"rootgate-aws-v1.";
@@ -202,7 +202,7 @@ impl Signature {
 
     /// As AWS writes it.
     pub(super) fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{JwtAlgorithm, shown, strict};
+use super::{shown, strict};
+use crate::types::JwtAlgorithm;
 
 /// Longest `kid` that is looked up. Thumbprints have 43 characters, UUIDs 36.
 const KEY_ID_BYTES_MAX: usize = 256;

@@ -5,18 +5,22 @@ use std::{collections::BTreeSet, sync::Arc};
 use jsonwebtoken::{Validation, decode};
 
 use super::{
-    CertificateBinding, JwtAlgorithm, JwtIssuerSettings, JwtKeySource, JwtPreset,
+    CertificateBinding, JwtIssuerSettings, JwtKeySource, JwtPreset,
     binding::Bound,
     claims::{Claims, TimeRules, Times},
     header::Unverified,
     identity::Mapping,
     keys::KeyUse,
+    settings::of_library,
     shown,
     source::{self, RemoteSource},
     store::KeyStore,
     verified::Verified,
 };
-use crate::authn::{Caller, Evidence};
+use crate::{
+    authn::{Caller, Evidence},
+    types::JwtAlgorithm,
+};
 
 /// One configured issuer and its keys.
 pub(super) struct Issuer {
@@ -114,7 +118,7 @@ impl Issuer {
     }
 
     fn validation(&self, algorithm: JwtAlgorithm) -> Validation {
-        let mut validation = Validation::new(algorithm.of_library());
+        let mut validation = Validation::new(of_library(algorithm));
         validation.set_required_spec_claims(&["exp", "aud"]);
         validation.set_audience(&self.audiences);
         // Compared exactly by `is_named_by`, and here once more in what is verified.

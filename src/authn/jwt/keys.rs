@@ -11,7 +11,8 @@ use jsonwebtoken::{
 };
 use serde_json::Value;
 
-use super::{JwtAlgorithm, shown, strict};
+use super::{settings::of_library, shown, strict};
+use crate::types::JwtAlgorithm;
 
 /// Largest document that is read: a hundred times what issuers publish.
 pub(super) const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
@@ -148,7 +149,7 @@ fn read(member: &Value, wanted: KeyUse) -> Result<Key, String> {
     let decoding = DecodingKey::from_jwk(&jwk).map_err(|error| shown(&error.to_string()))?;
     let mut algorithms = algorithms_of(member, &decoding)?;
     if let Some(own) = jwk.common.key_algorithm {
-        algorithms.retain(|algorithm| KeyAlgorithm::from(algorithm.of_library()) == own);
+        algorithms.retain(|algorithm| KeyAlgorithm::from(of_library(*algorithm)) == own);
         if algorithms.is_empty() {
             return Err("its alg does not fit its type, or is not known".to_owned());
         }

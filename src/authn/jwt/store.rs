@@ -12,11 +12,10 @@ use tokio::{
 };
 
 use super::{
-    JwtAlgorithm,
     keys::{Key, KeySet, KeyUse, Miss},
     source::RemoteSource,
 };
-use crate::types::Current;
+use crate::types::{Current, JwtAlgorithm};
 
 /// Age from which keys are looked for again, by a request that does not wait for it. Bounds how long a key works that the
 /// issuer has taken back.

@@ -11,8 +11,11 @@ use jsonwebtoken::{EncodingKey, crypto, jwk::Jwk};
 use rcgen::{KeyPair, RsaKeySize};
 use serde_json::{Value, json};
 
-use super::{binding::base64url, *};
-use crate::{authn::PeerFacts, clock::Timestamp};
+use super::{binding::base64url, settings::of_library, *};
+use crate::{
+    types::JwtAlgorithm,
+    {authn::PeerFacts, clock::Timestamp},
+};
 
 pub(super) const NOW: i64 = 1_795_286_154;
 pub(super) const ISSUER: &str = "https://login.example.org";
@@ -59,7 +62,7 @@ impl Signer {
             JwtAlgorithm::EdDsa => {
                 json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "x": base64url(&self.public)})
             }
-            other => serde_json::to_value(Jwk::from_encoding_key(&self.key, other.of_library()).unwrap()).unwrap(),
+            other => serde_json::to_value(Jwk::from_encoding_key(&self.key, of_library(other)).unwrap()).unwrap(),
         };
         jwk["kid"] = self.id.clone().into();
         jwk["use"] = "sig".into();
@@ -100,7 +103,7 @@ impl Signer {
 
     pub(super) fn sign_as(&self, algorithm: JwtAlgorithm, header: &str, payload: &str) -> String {
         let message = format!("{}.{}", base64url(header.as_bytes()), base64url(payload.as_bytes()));
-        let signature = crypto::sign(message.as_bytes(), &self.key, algorithm.of_library()).unwrap();
+        let signature = crypto::sign(message.as_bytes(), &self.key, of_library(algorithm)).unwrap();
         format!("{message}.{signature}")
     }
 }

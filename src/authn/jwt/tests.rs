@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::json;
 
 use super::{testing::*, *};
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, types::JwtAlgorithm};
 
 #[tokio::test]
 async fn a_good_token_names_its_caller() {

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{accepted, spiffe_attributes};
 use crate::{
-    authn::caller::{Caller, Scheme},
-    types::{DnsName, TrustDomain},
+    authn::caller::Caller,
+    types::{DnsName, Scheme, TrustDomain},
 };
 
 pub(super) fn identify(

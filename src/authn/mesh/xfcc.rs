@@ -22,8 +22,8 @@ use std::collections::BTreeSet;
 
 use super::{accepted, spiffe_attributes};
 use crate::{
-    authn::caller::{Caller, Scheme},
-    types::{SpiffeId, TrustDomain},
+    authn::caller::Caller,
+    types::{Scheme, SpiffeId, TrustDomain},
 };
 
 /// SHA-256 in hexadecimal.

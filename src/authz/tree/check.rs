@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::{Member, Tree, Unit};
-use crate::types::{AccountId, Rule, Violation};
+use crate::types::{AccountId, Rule, Violation, cut};
 
 /// Organizations API, `Account.Name` and `OrganizationalUnit.Name`.
 const NAME_LENGTH_MAX: usize = 128;
@@ -135,10 +135,5 @@ fn words(rule: String) -> Rule {
 
 /// An id or a key as it may stand in a message: cut, and without what a terminal would obey.
 pub(super) fn shown(text: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    let mut shown: String = text.chars().take(SHOWN_LENGTH_MAX).map(escaped).collect();
-    if is_longer(text, SHOWN_LENGTH_MAX) {
-        shown.push('…');
-    }
-    shown
+    cut(text, SHOWN_LENGTH_MAX)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{Member, Unit};
-use crate::types::AccountId;
+use crate::types::{AccountId, hex};
 
 /// SHA-256 over every text with its length before it, in the order of ids, so that no two trees give the same bytes.
 pub(super) fn sha256(
@@ -35,7 +35,7 @@ pub(super) fn sha256(
             text(&mut context, value);
         }
     }
-    context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(context.finish().as_ref())
 }
 
 fn text(context: &mut Context, text: &str) {

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use super::{
     BAD, DIM, Exit, Failure, GOOD, NOTE, Output,
     grounds::{GroundsArgs, pair},
-    printable, refuse,
+    refuse,
 };
 use crate::{
     authn::Scheme,
     authz::{AccountFacts, Deciding, Explanation, NearMiss, PlacementFacts, Principal, Question, Unmet},
     clock::{Clock, SystemClock, Timestamp},
     policy::{self, Acts, Given, Rules},
-    types::{AccountId, BucketName, Kind, QueueRef, Reason, Region, Ticket, Violation},
+    types::{AccountId, BucketName, Kind, QueueRef, Reason, Region, Ticket, Violation, printable},
 };
 
 /// Arguments of `explain`.

@@ -5,10 +5,11 @@ use std::{io::Write, path::PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{BAD, DIM, Exit, Failure, GOOD, NOTE, Output, explain, grounds::PolicyArgs, printable, refuse};
+use super::{BAD, DIM, Exit, Failure, GOOD, NOTE, Output, explain, grounds::PolicyArgs, refuse};
 use crate::{
     authz::Deciding,
     policy::{self, Coverage, Grounds, Outcome, Rules, Suite},
+    types::printable,
 };
 
 /// Arguments of `test`.

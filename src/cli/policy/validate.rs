@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, Failure, GOOD, NOTE, Output, grounds, printable, refuse};
+use super::{Exit, Failure, GOOD, NOTE, Output, grounds, refuse};
 use crate::{
     app,
     config::Config,
     policy::{self, Mistake, Rules},
+    types::printable,
 };
 
 /// Arguments of `validate`.

@@ -5,7 +5,6 @@ mod claims;
 mod keys;
 mod preset;
 
-pub use algorithm::JwtAlgorithm;
 pub use claims::JwtGroups;
 pub use keys::KeySource;
 pub use preset::JwtPreset;
@@ -18,11 +17,14 @@ use std::{
 
 use self::preset::PresetName;
 use super::Surroundings;
-use crate::config::{
-    error::{Fault, Reported},
-    listeners::{ListenerConfig, SchemeName},
-    table::Table,
-    value::{Bounded, name, text_rule, word},
+use crate::{
+    config::{
+        error::{Fault, Reported},
+        listeners::ListenerConfig,
+        table::Table,
+        value::{Bounded, name, text_rule, word},
+    },
+    types::{JwtAlgorithm, Scheme},
 };
 
 /// Whose JSON Web Tokens are believed.
@@ -165,7 +167,7 @@ fn read_audiences(table: &Table<'_>) -> Result<BTreeSet<String>, Reported> {
 impl CertificateBound {
     fn read(table: &Table<'_>, listeners: Option<&[ListenerConfig]>) -> Result<Self, Reported> {
         let bound = table.optional("certificate_bound", text_rule(certificate_bound))?.unwrap_or_default();
-        let with_jwt = listeners.into_iter().flatten().filter(|listener| listener.schemes.contains(&SchemeName::Jwt));
+        let with_jwt = listeners.into_iter().flatten().filter(|listener| listener.schemes.contains(&Scheme::Jwt));
         for listener in with_jwt.filter(|_| bound == Self::Required) {
             let name = &listener.name;
             if !listener.tls.as_ref().is_some_and(|tls| tls.material.verifies_clients()) {
@@ -177,7 +179,7 @@ impl CertificateBound {
                     ),
                 ));
             }
-            if listener.schemes.contains(&SchemeName::Mtls) {
+            if listener.schemes.contains(&Scheme::Mtls) {
                 return Err(table.report_at(
                     "certificate_bound",
                     Fault::new(

@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, path::Path};
 use crate::{
     config::{
         error::{Fault, Reported},
-        listeners::{ListenerConfig, SchemeName, TlsMaterial},
+        listeners::{ListenerConfig, TlsMaterial},
         table::Table,
         value::{dns_name, text_rule, trust_domain, uri_name},
     },
-    types::{DnsName, TrustDomain, UriName},
+    types::{DnsName, Scheme, TrustDomain, UriName},
 };
 
 /// Which names in a verified client certificate identify a caller. At least one list is not empty.
@@ -44,7 +44,7 @@ impl MtlsConfig {
 /// The names hold on every listener with this scheme, and whoever issues for one of them can issue every name. So listeners
 /// with authorities of their own would not keep them apart.
 fn refuse_several_authorities(table: &Table<'_>, listeners: Option<&[ListenerConfig]>) -> Result<(), Reported> {
-    let with_mtls = listeners.into_iter().flatten().filter(|listener| listener.schemes.contains(&SchemeName::Mtls));
+    let with_mtls = listeners.into_iter().flatten().filter(|listener| listener.schemes.contains(&Scheme::Mtls));
     let mut trusted = with_mtls.filter_map(|listener| Some((&listener.name, authorities(listener)?)));
     let Some((first, authorities_of_first)) = trusted.next() else { return Ok(()) };
     match trusted.find(|(_, authorities)| *authorities != authorities_of_first) {

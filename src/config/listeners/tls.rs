@@ -2,17 +2,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use super::{
-    SchemeName,
-    address::{resolve_socket, socket_path},
-};
+use super::address::{resolve_socket, socket_path};
 use crate::{
     config::{
         error::{Fault, Reported},
         table::Table,
         value::{Bounded, text_rule, trust_domain},
     },
-    types::TrustDomain,
+    types::{Scheme, TrustDomain},
 };
 
 /// TLS of one listener. Whether the files hold what they should is seen when they are loaded.
@@ -122,7 +119,7 @@ impl TlsMaterial {
 }
 
 impl TlsConfig {
-    pub(super) fn read(table: &Table<'_>, schemes: Result<&BTreeSet<SchemeName>, Reported>) -> Result<Self, Reported> {
+    pub(super) fn read(table: &Table<'_>, schemes: Result<&BTreeSet<Scheme>, Reported>) -> Result<Self, Reported> {
         let material = TlsMaterial::read(table);
         let written = table.optional("client_certificate", text_rule(client_certificate));
         let handshake_timeout = table.duration("handshake_timeout", &HANDSHAKE_TIMEOUT);
@@ -144,10 +141,10 @@ fn client_certificate(text: &str) -> Result<ClientCertificate, Fault> {
     }
 }
 
-fn refuse_without_authorities(table: &Table<'_>, schemes: &BTreeSet<SchemeName>) -> Result<(), Reported> {
+fn refuse_without_authorities(table: &Table<'_>, schemes: &BTreeSet<Scheme>) -> Result<(), Reported> {
     const FIX: &str = r#"write `client_ca = "clients-ca.pem"`"#;
     let mtls = table.check(
-        !schemes.contains(&SchemeName::Mtls),
+        !schemes.contains(&Scheme::Mtls),
         &["client_ca"],
         Fault::new("is required by scheme mtls: it says whose certificates are believed", FIX),
     );
@@ -163,13 +160,13 @@ fn refuse_without_authorities(table: &Table<'_>, schemes: &BTreeSet<SchemeName>)
 fn agree(
     table: &Table<'_>,
     written: Option<ClientCertificate>,
-    schemes: &BTreeSet<SchemeName>,
+    schemes: &BTreeSet<Scheme>,
 ) -> Result<ClientCertificate, Reported> {
-    let mtls = schemes.contains(&SchemeName::Mtls);
-    let mesh = schemes.contains(&SchemeName::Mesh);
+    let mtls = schemes.contains(&Scheme::Mtls);
+    let mesh = schemes.contains(&Scheme::Mesh);
     let mtls_alone = mtls && schemes.len() == 1;
     // A token may be bound to a certificate (RFC 8705, section 3).
-    let useful = mtls || schemes.contains(&SchemeName::Jwt);
+    let useful = mtls || schemes.contains(&Scheme::Jwt);
     match written {
         Some(ClientCertificate::Optional) if mtls_alone => Err(table.report_at(
             "client_certificate",

@@ -25,8 +25,8 @@ fn everything_that_the_example_shows_commented_out_works_at_once() {
     let config = parse(&full()).unwrap_or_else(|errors| panic!("{errors}"));
     let names: Vec<&str> = config.listeners.iter().map(|listener| listener.name.as_str()).collect();
     assert_eq!(names, ["main", "sidecar", "tokens"]);
-    let used: BTreeSet<SchemeName> = config.listeners.iter().flat_map(|listener| &listener.schemes).copied().collect();
-    assert_eq!(used, SchemeName::ALL.into());
+    let used: BTreeSet<Scheme> = config.listeners.iter().flat_map(|listener| &listener.schemes).copied().collect();
+    assert_eq!(used, Scheme::ALL.into());
     let presets: Vec<JwtPreset> = config.authentication.jwt.unwrap().issuers.into_iter().map(|i| i.preset).collect();
     assert!(
         matches!(presets[..], [JwtPreset::Kubernetes { .. }, JwtPreset::Oidc { .. }, JwtPreset::Spiffe { .. }]),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{authentication::with_scheme, *};
+use crate::types::JwtAlgorithm;
 
 /// With one issuer of tokens, whose lines begin in line 26.
 fn with_issuer(lines: &str) -> String {

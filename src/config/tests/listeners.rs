@@ -67,7 +67,7 @@ fn a_sidecar_has_a_socket_of_its_own() {
         ListenerConfig {
             name: "main".to_owned(),
             listen: ListenAddress::Unix(PathBuf::from("/run/rootgate/sidecar.sock")),
-            schemes: [SchemeName::Mesh].into(),
+            schemes: [Scheme::Mesh].into(),
             tls: None,
             unix: Some(UnixConfig { socket_mode: 0o600, peer_uids: [].into() }),
         }

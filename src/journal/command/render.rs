@@ -9,6 +9,7 @@ use super::{
     super::{Expectation, Fault, ListedRecord, Verified},
     VerifyArguments,
 };
+use crate::types::printable;
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -111,19 +112,4 @@ fn plain(value: &Value) -> String {
         Value::String(text) => printable(text),
         other => printable(&other.to_string()),
     }
-}
-
-/// Records hold what strangers sent. Nothing of it may steer the reader's terminal, or turn the text around.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-        {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }

@@ -8,6 +8,7 @@ use toml::{
 };
 
 use super::Mistake;
+use crate::types::cut;
 
 /// Nobody mends more at a time.
 const MISTAKES_MAX: usize = 100;
@@ -263,10 +264,5 @@ impl<'a> Section<'a> {
 
 /// A text of the file as it may stand in a message: cut, and without what a terminal would obey.
 pub(super) fn shown(text: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    let mut shown: String = text.chars().take(SHOWN_LENGTH_MAX).map(escaped).collect();
-    if text.chars().nth(SHOWN_LENGTH_MAX).is_some() {
-        shown.push('…');
-    }
-    shown
+    cut(text, SHOWN_LENGTH_MAX)
 }

@@ -1,69 +1,20 @@
 //! `algorithms`: by which signatures an issuer's tokens may be proven.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
 
 use super::preset::PresetName;
-use crate::config::{
-    error::{Fault, Reported},
-    table::Table,
-    value::text_rule,
+use crate::{
+    config::{
+        error::{Fault, Reported},
+        table::Table,
+        value::text_rule,
+    },
+    types::JwtAlgorithm,
 };
-
-/// Algorithm of a signature (RFC 7518, section 3.1; EdDSA with Ed25519: RFC 8037, section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs, reason = "each is the name of the standard")]
-pub enum JwtAlgorithm {
-    Rs256,
-    Rs384,
-    Rs512,
-    Ps256,
-    Ps384,
-    Ps512,
-    Es256,
-    Es384,
-    EdDsa,
-}
 
 /// What issuers use: RS256 is the one that OpenID Connect demands, the others are its better successors.
 const DEFAULT: [JwtAlgorithm; 5] =
     [JwtAlgorithm::Rs256, JwtAlgorithm::Ps256, JwtAlgorithm::Es256, JwtAlgorithm::Es384, JwtAlgorithm::EdDsa];
-
-impl JwtAlgorithm {
-    /// Every algorithm.
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
-
-    /// Its name in `alg`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
-impl fmt::Display for JwtAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 pub(super) fn read(table: &Table<'_>, preset: Option<PresetName>) -> Result<BTreeSet<JwtAlgorithm>, Reported> {
     let svid = preset == Some(PresetName::Spiffe);
