@@ -21,11 +21,19 @@ pub(super) fn one_attempt() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(1)
 }
 
-/// Sends a change, again only if AWS surely did not do it.
-pub(super) async fn send<T, F>(trail: &Trail, call: impl Fn() -> F) -> Result<T, AwsFailure>
+/// Sends a change, again only if AWS surely did not do it. For a plan nothing is sent.
+pub(super) async fn send<T, F>(
+    trail: &Trail,
+    service: &'static str,
+    operation: &'static str,
+    call: impl Fn() -> F,
+) -> Result<T, AwsFailure>
 where
     F: Future<Output = Result<T, AwsFailure>>,
 {
+    if trail.is_plan() {
+        return Err(AwsFailure::of_a_plan(service, operation));
+    }
     trail.begins_change();
     let mut wait = BACKOFF;
     for _ in 1..ATTEMPTS_MAX {
@@ -43,6 +51,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::error::ErrorReason;
 
     fn failure(code: &str, fate: Fate) -> AwsFailure {
         let mut failure = AwsFailure::nonsense("s3", "DeleteBucketPolicy", "words");
@@ -55,7 +64,7 @@ mod tests {
     async fn attempts(code: &str, fate: Fate) -> u32 {
         let count = AtomicU32::new(0);
         let trail = Trail::default();
-        let answer = send(&trail, || async {
+        let answer = send(&trail, "s3", "DeleteBucketPolicy", || async {
             count.fetch_add(1, Ordering::SeqCst);
             Err::<(), _>(failure(code, fate))
         });
@@ -70,5 +79,32 @@ mod tests {
         assert_eq!(attempts("Throttling", Fate::Unknown).await, 1);
         assert_eq!(attempts("InternalError", Fate::Unknown).await, 1);
         assert_eq!(attempts("AccessDenied", Fate::Refused).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_plan_can_change_nothing() {
+        let trail = Trail::default().planning();
+        let count = AtomicU32::new(0);
+        let answer = send(&trail, "s3", "PutBucketPolicy", || async {
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        });
+        let failure = answer.await.unwrap_err();
+        assert_eq!((failure.fate, count.into_inner()), (Fate::NotSent, 0));
+        assert!(!trail.change_begun() && trail.calls().is_empty());
+        let error = failure.into_error();
+        assert_eq!(error.reason(), ErrorReason::Internal);
+        assert!(
+            error.private().contains("a plan tried to change something: s3:PutBucketPolicy"),
+            "{}",
+            error.private()
+        );
+        assert!(!error.to_string().contains("plan"), "the defect is for the operators");
+    }
+
+    #[tokio::test]
+    async fn a_plan_stays_one_in_every_hand() {
+        assert!(Trail::default().planning().clone().is_plan());
+        assert!(!Trail::default().is_plan());
     }
 }

@@ -53,6 +53,9 @@ pub(super) const THROTTLED: [&str; 6] = [
     "RequestLimitExceeded",
 ];
 
+/// Stands in place of AWS's code where a plan tried to change something.
+const IN_A_PLAN: &str = "ChangeInPlan";
+
 /// After so long, a throttled call may be tried again.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -94,6 +97,17 @@ impl AwsFailure {
         }
     }
 
+    /// A request that was not sent, and why.
+    pub(super) fn not_sent(service: &'static str, operation: &'static str, why: &str) -> Self {
+        Self { fate: Fate::NotSent, ..Self::nonsense(service, operation, why) }
+    }
+
+    /// A change that was not sent, because only a plan was asked for: a defect of the gateway.
+    pub(super) fn of_a_plan(service: &'static str, operation: &'static str) -> Self {
+        let words = format!("a plan tried to change something: {service}:{operation}");
+        Self { code: Some(IN_A_PLAN.to_owned()), ..Self::not_sent(service, operation, &words) }
+    }
+
     /// Whether AWS answered with one of these codes. Services spell some codes in two ways, so several can be given.
     #[must_use]
     pub fn is(&self, codes: &[&str]) -> bool {
@@ -113,6 +127,9 @@ impl AwsFailure {
     /// What the caller is told where this failure ends the operation and the call itself changes nothing.
     #[must_use]
     pub fn into_error(self) -> Error {
+        if self.fate == Fate::NotSent && self.is(&[IN_A_PLAN]) {
+            return Error::internal(self.to_string());
+        }
         let (reason, words, help) = self.explain();
         let place = self.bucket_region.iter().filter(|_| reason == ErrorReason::WrongRegion);
         let place: String = place.map(|region| format!(", {region}; say that, or leave region unset")).collect();

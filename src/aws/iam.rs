@@ -196,7 +196,7 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal; `EntityAlreadyExists` if there is one already.
     pub async fn create_login_profile(&self) -> Result<(), AwsFailure> {
-        change::send(&self.trail, || async {
+        change::send(&self.trail, "iam", "CreateLoginProfile", || async {
             let call = self.client.create_login_profile().customize().config_override(one_attempt());
             self.trail.note("iam", "CreateLoginProfile", call.send().await).map(drop)
         })
@@ -228,7 +228,13 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal; `NoSuchEntity` if it is gone already.
     pub async fn delete(&self, item: &CredentialItem) -> Result<Option<String>, AwsFailure> {
-        change::send(&self.trail, || self.delete_once(item)).await
+        let operation = match item.kind {
+            CredentialKind::LoginProfile => "DeleteLoginProfile",
+            CredentialKind::AccessKey => "DeleteAccessKey",
+            CredentialKind::SigningCertificate => "DeleteSigningCertificate",
+            CredentialKind::MfaDevice => "DeactivateMFADevice",
+        };
+        change::send(&self.trail, "iam", operation, || self.delete_once(item)).await
     }
 
     async fn delete_once(&self, item: &CredentialItem) -> Result<Option<String>, AwsFailure> {

@@ -6,7 +6,7 @@ use aws_types::SdkConfig;
 use super::{AwsFailure, Trail, change};
 use crate::types::{AccountId, BucketName};
 
-/// Reads and deletes bucket policies in one region. Every call says whose bucket it must be: names are global, and a
+/// Reads, replaces and deletes bucket policies in one region. Every call says whose bucket it must be: names are global, and a
 /// typo must not reach somebody else's.
 pub struct BucketPolicies {
     client: aws_sdk_s3::Client,
@@ -41,12 +41,27 @@ impl BucketPolicies {
         }
     }
 
+    /// Sets the bucket's policy. A policy that takes the caller's own access away is refused by AWS, for what would confirm
+    /// that (`ConfirmRemoveSelfBucketAccess`) is never sent.
+    ///
+    /// # Errors
+    /// AWS's refusal, or no answer.
+    pub async fn put(&self, bucket: &BucketName, policy: &str) -> Result<(), AwsFailure> {
+        change::send(&self.trail, "s3", "PutBucketPolicy", || async {
+            let call = self.client.put_bucket_policy().bucket(bucket.as_str()).policy(policy);
+            let call = call.expected_bucket_owner(self.owner.as_str()).customize();
+            let call = call.config_override(Config::builder().retry_config(change::one_attempt()));
+            self.trail.note("s3", "PutBucketPolicy", call.send().await).map(drop)
+        })
+        .await
+    }
+
     /// Deletes the bucket's policy. AWS answers the same if there was none.
     ///
     /// # Errors
     /// AWS's refusal, or no answer.
     pub async fn delete(&self, bucket: &BucketName) -> Result<(), AwsFailure> {
-        change::send(&self.trail, || async {
+        change::send(&self.trail, "s3", "DeleteBucketPolicy", || async {
             let call = self.client.delete_bucket_policy().bucket(bucket.as_str());
             let call = call.expected_bucket_owner(self.owner.as_str()).customize();
             let call = call.config_override(Config::builder().retry_config(change::one_attempt()));

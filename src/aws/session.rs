@@ -63,7 +63,7 @@ impl Sts {
     pub(super) async fn issue(&self, ask: Ask, trail: &Trail) -> Result<IssuedCredentials, AwsFailure> {
         self.pace.turn().await;
         trail.asks_for_session();
-        let output = change::send(trail, || async {
+        let output = change::send(trail, "sts", "AssumeRoot", || async {
             let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
             let call = self.call(ask).customize().config_override(once);
             trail.note("sts", "AssumeRoot", call.send().await)

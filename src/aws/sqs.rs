@@ -6,7 +6,7 @@ use aws_types::SdkConfig;
 use super::{AwsFailure, Trail, change};
 use crate::types::{AccountId, QueueName};
 
-/// Reads and clears queue policies in one region. `sqs:SetQueueAttributes` could set any attribute, and the task policy
+/// Reads, replaces and clears queue policies in one region. `sqs:SetQueueAttributes` could set any attribute, and the task policy
 /// permits that; this type sets `Policy` and nothing else.
 pub struct QueuePolicies {
     client: aws_sdk_sqs::Client,
@@ -41,13 +41,28 @@ impl QueuePolicies {
         Ok(policy.filter(|policy| !policy.is_empty()))
     }
 
+    /// Sets the queue's policy.
+    ///
+    /// # Errors
+    /// AWS's refusal, or no answer. An empty text, which would remove the policy, is not sent: that is [`Self::clear`].
+    pub async fn put(&self, url: &str, policy: &str) -> Result<(), AwsFailure> {
+        if policy.is_empty() {
+            return Err(AwsFailure::not_sent("sqs", "SetQueueAttributes", "an empty policy would remove the queue's"));
+        }
+        self.set(url, policy).await
+    }
+
     /// Clears the queue's policy: SQS removes it when it is set to the empty text.
     ///
     /// # Errors
     /// AWS's refusal, or no answer.
     pub async fn clear(&self, url: &str) -> Result<(), AwsFailure> {
-        change::send(&self.trail, || async {
-            let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, "");
+        self.set(url, "").await
+    }
+
+    async fn set(&self, url: &str, policy: &str) -> Result<(), AwsFailure> {
+        change::send(&self.trail, "sqs", "SetQueueAttributes", || async {
+            let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, policy);
             let call = call.customize().config_override(Config::builder().retry_config(change::one_attempt()));
             self.trail.note("sqs", "SetQueueAttributes", call.send().await).map(drop)
         })

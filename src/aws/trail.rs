@@ -10,7 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
 use super::AwsFailure;
-use crate::error::Error;
+use crate::{error::Error, types::Region};
 
 /// One answered AWS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +31,17 @@ pub struct AwsCall {
 pub struct Trail {
     state: Arc<Mutex<State>>,
     backups: Option<Arc<dyn Backups>>,
+    plan: bool,
 }
 
 /// Where the undo of a change is made durable before the change.
 pub trait Backups: Send + Sync {
-    /// Keeps a policy document; its place once it is durable.
-    fn keep(&self, previous_policy: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>>;
+    /// Keeps the policy document of a bucket or queue in this region; its place once it is durable.
+    fn keep(
+        &self,
+        previous_policy: String,
+        region: String,
+    ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>>;
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +61,12 @@ impl Trail {
     #[must_use]
     pub fn with_backups(backups: Arc<dyn Backups>) -> Self {
         Self { backups: Some(backups), ..Self::default() }
+    }
+
+    /// The same for a plan, which reads and changes nothing: whatever would change something is not sent.
+    #[must_use]
+    pub fn planning(self) -> Self {
+        Self { plan: true, ..self }
     }
 
     /// The calls so far.
@@ -82,17 +93,17 @@ impl Trail {
         self.with(|state| state.change_begun)
     }
 
-    /// Makes the policy that is about to be removed durable. No backup, no change.
+    /// Makes the policy that is about to be removed or replaced durable, and says where. No backup, no change.
     ///
     /// # Errors
     /// It could not be made durable, or this trail has no place for backups.
-    pub async fn back_up(&self, previous_policy: &str) -> Result<(), Error> {
+    pub async fn back_up(&self, previous_policy: &str, region: &Region) -> Result<u64, Error> {
         let Some(backups) = &self.backups else {
             return Err(Error::internal("an act that removes a policy was given no place for its backup"));
         };
-        let index = backups.keep(previous_policy.to_owned()).await?;
+        let index = backups.keep(previous_policy.to_owned(), region.to_string()).await?;
         self.with(|state| state.backup_index = Some(index));
-        Ok(())
+        Ok(index)
     }
 
     /// Index of the record that holds the removed policy.
@@ -103,6 +114,11 @@ impl Trail {
 
     pub(super) fn asks_for_session(&self) {
         self.with(|state| state.session_asked = true);
+    }
+
+    /// Whether nothing may be changed.
+    pub(super) const fn is_plan(&self) -> bool {
+        self.plan
     }
 
     pub(super) fn begins_change(&self) {

@@ -18,7 +18,11 @@ pub(super) struct JournalBackups {
 }
 
 impl Backups for JournalBackups {
-    fn keep(&self, previous_policy: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
+    fn keep(
+        &self,
+        previous_policy: String,
+        _region: String,
+    ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
         let Self { operation_id, intent_index, .. } = *self;
         let event = Event::Backup(Backup { operation_id, intent_index, previous_policy });
         Box::pin(async move {

@@ -8,10 +8,12 @@ use super::Verification;
 use crate::{
     aws::{AwsFailure, Fate, Trail},
     error::{Error, ErrorReason},
+    types::Region,
 };
 
 /// A policy that can be read and removed.
 pub(super) trait RemovablePolicy: Sync {
+    fn region(&self) -> &Region;
     fn read(&self) -> impl Future<Output = Result<Option<String>, AwsFailure>> + Send;
     fn remove(&self) -> impl Future<Output = Result<(), AwsFailure>> + Send;
 }
@@ -65,7 +67,7 @@ pub(super) async fn delete_policy(policy: &impl RemovablePolicy, trail: &Trail) 
             return Ok(Unlocked { previous: PreviousPolicy::None, verification: Verification::NothingChanged });
         }
         Ok(Some(text)) => {
-            trail.back_up(&text).await?;
+            trail.back_up(&text, policy.region()).await?;
             PreviousPolicy::Text(text)
         }
         Err(failure) => PreviousPolicy::Unreadable(unreadable(failure)?),
@@ -124,11 +126,13 @@ mod tests {
         reads: Mutex<Vec<Result<Option<String>, AwsFailure>>>,
         removal: Result<(), AwsFailure>,
         asked: Mutex<Vec<&'static str>>,
+        region: Region,
     }
 
     impl Scripted {
         fn new(reads: Vec<Result<Option<String>, AwsFailure>>, removal: Result<(), AwsFailure>) -> Self {
-            Self { reads: Mutex::new(reads), removal, asked: Mutex::default() }
+            let region = "eu-west-1".parse().unwrap();
+            Self { reads: Mutex::new(reads), removal, asked: Mutex::default(), region }
         }
 
         fn asked(&self) -> Vec<&'static str> {
@@ -137,6 +141,10 @@ mod tests {
     }
 
     impl RemovablePolicy for Scripted {
+        fn region(&self) -> &Region {
+            &self.region
+        }
+
         async fn read(&self) -> Result<Option<String>, AwsFailure> {
             self.asked.lock().unwrap().push("read");
             self.reads.lock().unwrap().remove(0)
@@ -153,7 +161,12 @@ mod tests {
     struct Shelf(Mutex<Vec<String>>);
 
     impl Backups for Shelf {
-        fn keep(&self, previous_policy: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
+        fn keep(
+            &self,
+            previous_policy: String,
+            region: String,
+        ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
+            assert_eq!(region, "eu-west-1");
             self.0.lock().unwrap().push(previous_policy);
             Box::pin(async { Ok(7) })
         }

@@ -72,7 +72,7 @@ impl Operation for UnlockBucketPolicy {
             None => find_region(&session, &operation.bucket).await?,
         };
         let policies = session.bucket_policies(&region)?;
-        let policy = PolicyOf { policies: &policies, bucket: &operation.bucket };
+        let policy = PolicyOf { policies: &policies, bucket: &operation.bucket, region: &region };
         let unlocked = delete_policy(&policy, trail).await?;
         Ok(BucketUnlocked { unlocked, region })
     }
@@ -101,9 +101,14 @@ async fn find_region(session: &RootSession, bucket: &BucketName) -> Result<Regio
 struct PolicyOf<'a> {
     policies: &'a BucketPolicies,
     bucket: &'a BucketName,
+    region: &'a Region,
 }
 
 impl RemovablePolicy for PolicyOf<'_> {
+    fn region(&self) -> &Region {
+        self.region
+    }
+
     async fn read(&self) -> Result<Option<String>, AwsFailure> {
         self.policies.get(self.bucket).await
     }

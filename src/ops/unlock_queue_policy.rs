@@ -65,7 +65,8 @@ impl Operation for UnlockQueuePolicy {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let policies = session.queue_policies(&queue.region)?;
         let url = policies.url(&queue.name).await.map_err(AwsFailure::into_error)?;
-        let unlocked = delete_policy(&PolicyOf { policies: &policies, url: &url }, trail).await?;
+        let unlocked =
+            delete_policy(&PolicyOf { policies: &policies, url: &url, region: &queue.region }, trail).await?;
         Ok(QueueUnlocked { unlocked, url })
     }
 
@@ -81,9 +82,14 @@ impl Operation for UnlockQueuePolicy {
 struct PolicyOf<'a> {
     policies: &'a QueuePolicies,
     url: &'a str,
+    region: &'a Region,
 }
 
 impl RemovablePolicy for PolicyOf<'_> {
+    fn region(&self) -> &Region {
+        self.region
+    }
+
     async fn read(&self) -> Result<Option<String>, AwsFailure> {
         self.policies.get(self.url).await
     }
