@@ -38,6 +38,9 @@ pub use policy::{MAX_DOCUMENT_BYTES, Unreadable};
 pub use select::{Mode, NotSelected, Pick, select};
 pub use target::Target;
 
+use std::ops::Range;
+
+use json::Node;
 use policy::Policy;
 use target::Management;
 
@@ -57,6 +60,8 @@ pub enum Verdict {
 pub struct StatementVerdict {
     /// Place of the statement in the document, from 0; a statement outside a list is number 0.
     pub index: usize,
+    /// Where the statement stands in the document, in bytes, brackets included: `&document[text]` is the statement.
+    pub text: Range<usize>,
     /// The statement's `Sid`, if it has one that is a text.
     pub sid: Option<String>,
     /// The verdict.
@@ -79,6 +84,11 @@ impl Analysis {
     pub fn worst(&self) -> Verdict {
         self.statements.iter().map(|statement| statement.verdict).max().unwrap_or(Verdict::Harmless)
     }
+
+    /// The statements that lock or may lock: what an unlock removes, and what a policy to be installed must not hold.
+    pub fn locking(&self) -> impl Iterator<Item = &StatementVerdict> {
+        self.statements.iter().filter(|statement| statement.verdict > Verdict::Harmless)
+    }
 }
 
 /// Judges every statement of a resource policy.
@@ -89,9 +99,10 @@ impl Analysis {
 pub fn analyse(document: &str, target: &Target) -> Result<Analysis, Unreadable> {
     let policy = Policy::read(document)?;
     let management = Management::of(target);
-    let verdict = |(index, node)| {
+    let verdict = |(index, node): (usize, &Node<'_>)| {
         let (verdict, why) = statement::judge(node, &management);
-        StatementVerdict { index, sid: statement::sid(node).map(str::to_owned), verdict, why }
+        let sid = statement::sid(node).map(str::to_owned);
+        StatementVerdict { index, text: node.span.clone(), sid, verdict, why }
     };
     Ok(Analysis { statements: policy.statements().iter().enumerate().map(verdict).collect() })
 }

@@ -91,7 +91,7 @@ fn remaining(document: &str, analysis: &Analysis, output: &mut Output<'_>) -> Re
 }
 
 fn table(analysis: &Analysis, output: &mut Output<'_>) -> Result<(), Failure> {
-    for StatementVerdict { index, sid, verdict, why } in &analysis.statements {
+    for StatementVerdict { index, text: _, sid, verdict, why } in &analysis.statements {
         let (word, style) = word(*verdict);
         let sid = sid.as_ref().map(|sid| format!(" {sid:?}")).unwrap_or_default();
         writeln!(output.out(), "{style}{word:<8}{style:#}  statement {index}{sid}: {why}")?;
@@ -103,7 +103,7 @@ fn table(analysis: &Analysis, output: &mut Output<'_>) -> Result<(), Failure> {
 }
 
 fn statement_json(statement: &StatementVerdict) -> serde_json::Value {
-    let StatementVerdict { index, sid, verdict, why } = statement;
+    let StatementVerdict { index, text: _, sid, verdict, why } = statement;
     json!({ "index": index, "sid": sid, "verdict": word(*verdict).0, "why": why })
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::Analysis;
 use super::reach::quote;
-use super::{Analysis, Verdict};
 
 /// How statements are selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +48,7 @@ pub enum NotSelected {
 /// [`NotSelected`] for a pick that means no statement, or several.
 pub fn select(analysis: &Analysis, mode: &Mode) -> Result<BTreeSet<usize>, NotSelected> {
     match mode {
-        Mode::Locking => {
-            let locking = analysis.statements.iter().filter(|statement| statement.verdict > Verdict::Harmless);
-            Ok(locking.map(|statement| statement.index).collect())
-        }
+        Mode::Locking => Ok(analysis.locking().map(|statement| statement.index).collect()),
         Mode::Listed(picks) => picks.iter().map(|pick| place(analysis, pick)).collect(),
     }
 }

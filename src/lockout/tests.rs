@@ -417,3 +417,15 @@ fn an_object_or_no_version_are_read_too() {
     assert_eq!(analysis.statements[0].sid.as_deref(), Some("x"));
     assert_eq!(analyse(r#"{"Version":"2008-10-17","Id":"p","Statement":[]}"#, &bucket()).unwrap().worst(), Harmless);
 }
+
+#[test]
+fn each_verdict_says_where_its_statement_stands() {
+    let texts = [r#"{"Sid":"é","Effect":"Deny","Principal":"*","Action":"s3:*"}"#, r#"{ "Effect" : "Allow" }"#, "null"];
+    let [locks, allows, unclear] = texts;
+    let document = format!("{{\"Statement\" : [ {locks} ,\n{allows}\t,{unclear}\n] }}");
+    let analysis = analyse(&document, &bucket()).unwrap();
+    assert_eq!(analysis.statements.iter().map(|judged| &document[judged.text.clone()]).collect::<Vec<_>>(), texts);
+    assert_eq!(analysis.locking().map(|judged| judged.index).collect::<Vec<_>>(), [0, 2]);
+    let single = format!("{{\"Statement\": {locks}}}");
+    assert_eq!(&single[analyse(&single, &bucket()).unwrap().statements[0].text.clone()], locks);
+}
