@@ -28,8 +28,10 @@ pub(crate) enum Delivery {
 
 /// Answers one request.
 pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
+    let started = state.tick();
     let signed = Signed::read(message);
     let (service, mut call) = open(message, signed.as_ref().ok());
+    call.started = started;
     let Some(service) = service else {
         let error = ApiError::not_simulated(&call.service, "*");
         return close(state, call, Format::of(Service::S3, message), Err(error));
@@ -51,6 +53,7 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
         call.fault = Some(fault.label());
         tokio::time::sleep(fault.wait()).await;
         if fault.drops_connection() {
+            call.ended = Some(state.tick());
             state.log(call);
             return Delivery::Closed;
         }
@@ -59,10 +62,12 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
         Some(error) => Err(error),
         None => act(state, message, &caller, &operation, &mut call),
     };
-    let reply_wait = fault.as_ref().map(Fault::wait_to_reply).unwrap_or_default();
-    let delivery = finish(state, call, format, answer, fault.as_ref());
-    if !reply_wait.is_zero() {
-        tokio::time::sleep(reply_wait).await;
+    let held = fault.as_ref().map(Fault::wait_to_reply).filter(|wait| !wait.is_zero());
+    let (index, delivery) = finish(state, call, format, answer, fault.as_ref());
+    if let Some(wait) = held {
+        tokio::time::sleep(wait).await;
+        let ended = state.tick();
+        state.calls().end(index, ended);
     }
     delivery
 }
@@ -125,16 +130,17 @@ fn act(
 
 /// Ends a call that no fault touches.
 fn close(state: &State, call: Call, format: Format, answer: Result<Reply, ApiError>) -> Delivery {
-    finish(state, call, format, answer, None)
+    finish(state, call, format, answer, None).1
 }
 
+/// Writes the answer and logs the call. A call whose answer a fault holds back is logged at once, without its end.
 fn finish(
     state: &State,
     mut call: Call,
     format: Format,
     answer: Result<Reply, ApiError>,
     fault: Option<&Fault>,
-) -> Delivery {
+) -> (u64, Delivery) {
     let reply = match answer {
         Ok(reply) => reply,
         Err(error) => {
@@ -146,6 +152,7 @@ fn finish(
     call.delivered = !fault.is_some_and(Fault::loses_reply);
     let reply = protocol::with_request_id(format.service, reply, &call.request_id);
     let delivered = call.delivered;
-    state.log(call);
-    if delivered { Delivery::Reply(reply) } else { Delivery::Closed }
+    call.ended = fault.is_none_or(|fault| fault.wait_to_reply().is_zero()).then(|| state.tick());
+    let index = state.log(call);
+    (index, if delivered { Delivery::Reply(reply) } else { Delivery::Closed })
 }
