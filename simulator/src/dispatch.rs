@@ -58,9 +58,12 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
             return Delivery::Closed;
         }
     }
+    if fault.as_ref().is_some_and(Fault::expires_session) {
+        state.world().expire_session(&caller.access_key_id);
+    }
     let answer = match fault.as_ref().and_then(|fault| fault.refusal(service)) {
         Some(error) => Err(error),
-        None => act(state, message, &caller, &operation, &mut call),
+        None => act(state, message, &caller, &operation, (&mut call, fault.as_ref())),
     };
     let held = fault.as_ref().map(Fault::wait_to_reply).filter(|wait| !wait.is_zero());
     let (index, delivery) = finish(state, call, format, answer, fault.as_ref());
@@ -117,12 +120,13 @@ fn act(
     message: &Message,
     caller: &Identity,
     operation: &Operation,
-    call: &mut Call,
+    (call, fault): (&mut Call, Option<&Fault>),
 ) -> Result<Reply, ApiError> {
     let mut world = state.world();
+    let slow_to_show = fault.and_then(Fault::reads_before_change).unwrap_or(world.settings.queue_stale_reads);
     let global = message.global || operation.service().is_global();
     let region = if global { HOME_REGION } else { &call.region };
-    let mut turn = Turn { world: &mut world, caller, message, region, now: clock::now(), target: None };
+    let mut turn = Turn { world: &mut world, caller, message, region, now: clock::now(), target: None, slow_to_show };
     let answer = operation.act(&mut turn, &call.request_id);
     call.target = turn.target;
     answer
@@ -144,7 +148,11 @@ fn finish(
     let reply = match answer {
         Ok(reply) => reply,
         Err(error) => {
-            call.error_code = Some(error.code.clone()).filter(|code| !code.is_empty());
+            let error = match fault {
+                Some(fault) => fault.alter(error),
+                None => error,
+            };
+            call.error_code = error.code_as_read().map(str::to_owned);
             protocol::error(format, &error, &call.request_id)
         }
     };

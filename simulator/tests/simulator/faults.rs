@@ -107,3 +107,16 @@ async fn a_call_has_no_end_while_its_answer_is_held_back() {
     assert_eq!(logged.unwrap().ended, None);
     assert!(simulator.calls().last().unwrap().ended.is_some());
 }
+
+#[tokio::test]
+async fn a_session_can_end_between_two_calls() {
+    let simulator = simulator().await;
+    let gateway = Client::of(&simulator, "gateway");
+    let session = gateway.assume_root(PAYMENTS, "S3UnlockBucketPolicy").await;
+    let other = gateway.assume_root(PAYMENTS, "S3UnlockBucketPolicy").await;
+    simulator.inject(Fault::on("s3", "DeleteBucketPolicy").expire_session());
+    assert_eq!(session.s3("GET", DELETE).await.status, 200);
+    assert_eq!(session.s3("DELETE", DELETE).await.refusal(), (400, "ExpiredToken".into()));
+    assert_eq!(session.s3("GET", DELETE).await.refusal(), (400, "ExpiredToken".into()), "for good");
+    assert_eq!(other.s3("GET", DELETE).await.status, 200, "no other session, and nothing was done");
+}

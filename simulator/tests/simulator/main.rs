@@ -14,6 +14,7 @@ mod client;
 mod faults;
 mod organization;
 mod paging;
+mod propagation;
 mod signatures;
 
 use aws_root_simulator::{Scenario, Simulator};
