@@ -15,6 +15,7 @@ mod faults;
 mod organization;
 mod paging;
 mod propagation;
+mod rows;
 mod signatures;
 
 use aws_root_simulator::{Scenario, Simulator};
