@@ -69,7 +69,7 @@ fn add_fault(state: &State, message: &Message) -> Reply {
         Err(error) => refuse(
             400,
             &format!(
-                "no fault: {error}. Write {{\"service\":\"s3\",\"action\":\"DeleteBucketPolicy\",\"effect\":\"lose_reply\",\"times\":1,\"after\":0,\"latency_ms\":0}}; effects are \"throttle\", \"html_500\", \"drop_connection\", \"lose_reply\", {{\"status\":503}} and {{\"error\":{{\"status\":403,\"code\":\"AccessDenied\",\"message\":\"no\"}}}}"
+                "no fault: {error}. Write {{\"service\":\"s3\",\"action\":\"DeleteBucketPolicy\",\"effect\":\"lose_reply\",\"times\":1,\"after\":0,\"latency_ms\":0}}; effects are \"throttle\", \"html_500\", \"drop_connection\", \"lose_reply\", \"expire_session\", {{\"status\":503}} and {{\"error\":{{\"status\":403,\"code\":\"AccessDenied\",\"message\":\"no\"}}}}"
             ),
         ),
     }

@@ -1,8 +1,12 @@
 //! The call log: who called what, and what they were told.
 
+mod path;
+
 use std::collections::VecDeque;
 
 use serde::Serialize;
+
+pub use self::path::critical_path;
 
 /// How many calls are kept.
 const MAX_CALLS: usize = 100_000;
@@ -14,6 +18,13 @@ pub struct Call {
     pub index: u64,
     /// When it came, as `2026-01-31T12:00:00Z`.
     pub time: String,
+    /// Its place among all arrivals and all answers, which one counter numbers: a call that came after another one was
+    /// answered has a larger `started` than that one's `ended`. Exact, because no clock is read. Counts from 0 for as long as the
+    /// simulator runs.
+    pub started: u64,
+    /// The place of its answer, taken when that was ready to be sent, or when the connection was cut. `None` while a fault
+    /// holds the answer back.
+    pub ended: Option<u64>,
     /// `sts`, `iam`, `organizations`, `s3`, `sqs`, or whatever else the credential scope said.
     pub service: String,
     /// The operation; empty if the request names none.
@@ -70,6 +81,14 @@ impl CallLog {
         }
         self.calls.push_back(call.clone());
         call
+    }
+
+    /// Notes when the answer to a kept call was ready.
+    pub(crate) fn end(&mut self, index: u64, ended: u64) {
+        // Late answers are few and recent, so the search is short.
+        if let Some(call) = self.calls.iter_mut().rev().find(|call| call.index == index) {
+            call.ended = Some(ended);
+        }
     }
 
     /// The calls from `index` on.

@@ -28,8 +28,10 @@ pub(crate) enum Delivery {
 
 /// Answers one request.
 pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
+    let started = state.tick();
     let signed = Signed::read(message);
     let (service, mut call) = open(message, signed.as_ref().ok());
+    call.started = started;
     let Some(service) = service else {
         let error = ApiError::not_simulated(&call.service, "*");
         return close(state, call, Format::of(Service::S3, message), Err(error));
@@ -51,18 +53,24 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
         call.fault = Some(fault.label());
         tokio::time::sleep(fault.wait()).await;
         if fault.drops_connection() {
+            call.ended = Some(state.tick());
             state.log(call);
             return Delivery::Closed;
         }
     }
+    if fault.as_ref().is_some_and(Fault::expires_session) {
+        state.world().expire_session(&caller.access_key_id);
+    }
     let answer = match fault.as_ref().and_then(|fault| fault.refusal(service)) {
         Some(error) => Err(error),
-        None => act(state, message, &caller, &operation, &mut call),
+        None => act(state, message, &caller, &operation, (&mut call, fault.as_ref())),
     };
-    let reply_wait = fault.as_ref().map(Fault::wait_to_reply).unwrap_or_default();
-    let delivery = finish(state, call, format, answer, fault.as_ref());
-    if !reply_wait.is_zero() {
-        tokio::time::sleep(reply_wait).await;
+    let held = fault.as_ref().map(Fault::wait_to_reply).filter(|wait| !wait.is_zero());
+    let (index, delivery) = finish(state, call, format, answer, fault.as_ref());
+    if let Some(wait) = held {
+        tokio::time::sleep(wait).await;
+        let ended = state.tick();
+        state.calls().end(index, ended);
     }
     delivery
 }
@@ -112,12 +120,13 @@ fn act(
     message: &Message,
     caller: &Identity,
     operation: &Operation,
-    call: &mut Call,
+    (call, fault): (&mut Call, Option<&Fault>),
 ) -> Result<Reply, ApiError> {
     let mut world = state.world();
+    let slow_to_show = fault.and_then(Fault::reads_before_change).unwrap_or(world.settings.queue_stale_reads);
     let global = message.global || operation.service().is_global();
     let region = if global { HOME_REGION } else { &call.region };
-    let mut turn = Turn { world: &mut world, caller, message, region, now: clock::now(), target: None };
+    let mut turn = Turn { world: &mut world, caller, message, region, now: clock::now(), target: None, slow_to_show };
     let answer = operation.act(&mut turn, &call.request_id);
     call.target = turn.target;
     answer
@@ -125,20 +134,25 @@ fn act(
 
 /// Ends a call that no fault touches.
 fn close(state: &State, call: Call, format: Format, answer: Result<Reply, ApiError>) -> Delivery {
-    finish(state, call, format, answer, None)
+    finish(state, call, format, answer, None).1
 }
 
+/// Writes the answer and logs the call. A call whose answer a fault holds back is logged at once, without its end.
 fn finish(
     state: &State,
     mut call: Call,
     format: Format,
     answer: Result<Reply, ApiError>,
     fault: Option<&Fault>,
-) -> Delivery {
+) -> (u64, Delivery) {
     let reply = match answer {
         Ok(reply) => reply,
         Err(error) => {
-            call.error_code = Some(error.code.clone()).filter(|code| !code.is_empty());
+            let error = match fault {
+                Some(fault) => fault.alter(error),
+                None => error,
+            };
+            call.error_code = error.code_as_read().map(str::to_owned);
             protocol::error(format, &error, &call.request_id)
         }
     };
@@ -146,6 +160,7 @@ fn finish(
     call.delivered = !fault.is_some_and(Fault::loses_reply);
     let reply = protocol::with_request_id(format.service, reply, &call.request_id);
     let delivered = call.delivered;
-    state.log(call);
-    if delivered { Delivery::Reply(reply) } else { Delivery::Closed }
+    call.ended = fault.is_none_or(|fault| fault.wait_to_reply().is_zero()).then(|| state.tick());
+    let index = state.log(call);
+    (index, if delivered { Delivery::Reply(reply) } else { Delivery::Closed })
 }

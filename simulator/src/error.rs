@@ -24,6 +24,10 @@ pub(crate) struct Extra {
     pub(crate) headers: Vec<(&'static str, String)>,
     /// The text is the whole body, of this content type: for faults that are no service's own error.
     pub(crate) raw: Option<&'static str>,
+    /// There is no body at all.
+    pub(crate) empty: bool,
+    /// SQS without the header of the old query protocol, so that SDKs report the JSON shape's name as the code.
+    pub(crate) plain_json: bool,
 }
 
 impl ApiError {
@@ -37,6 +41,14 @@ impl ApiError {
         let mut error = Self::new(status, "", text);
         error.extra.raw = Some(content_type);
         error
+    }
+
+    /// The code that a client reads in the answer.
+    pub(crate) fn code_as_read(&self) -> Option<&str> {
+        let shape = self.extra.shape.as_deref().filter(|_| self.extra.plain_json);
+        let name = |shape| str::rsplit_once(shape, '#').map_or(shape, |(_, name)| name);
+        let code = shape.map_or(self.code.as_str(), name);
+        Some(code).filter(|code| !code.is_empty() && !self.extra.empty)
     }
 
     /// With the name of the JSON shape.

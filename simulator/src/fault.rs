@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::authn::Refusal;
 use crate::error::ApiError;
 use crate::service::Service;
 
 /// Longer than any client waits.
 const MAX_LATENCY_MS: u64 = 600_000;
+
+/// Where S3 says that a bucket is.
+const BUCKET_REGION: &str = "x-amz-bucket-region";
 
 /// What proxies answer when they do not know further.
 const HTML: &str = "<html><body><h1>500 Internal Server Error</h1></body></html>";
@@ -33,6 +37,8 @@ enum Effect {
     DropConnection,
     /// The call is carried out and the connection closed without an answer.
     LoseReply,
+    /// The caller's session ends, and the service says so.
+    ExpireSession,
     /// Refused with exactly this.
     Error { status: u16, code: String, message: String },
 }
@@ -58,6 +64,14 @@ pub struct Fault {
     #[serde(default)]
     reply_latency_ms: u64,
     #[serde(default)]
+    bucket_region: Option<String>,
+    #[serde(default)]
+    empty_body: bool,
+    #[serde(default)]
+    without_query_error: bool,
+    #[serde(default)]
+    slow_to_show: u64,
+    #[serde(default)]
     after: u64,
     #[serde(default = "once")]
     times: u64,
@@ -72,7 +86,19 @@ impl Fault {
     #[must_use]
     pub fn on(service: &str, action: &str) -> Self {
         let (service, action) = (service.to_owned(), action.to_owned());
-        Self { service, action, effect: Effect::None, latency_ms: 0, reply_latency_ms: 0, after: 0, times: 1 }
+        Self {
+            service,
+            action,
+            effect: Effect::None,
+            latency_ms: 0,
+            reply_latency_ms: 0,
+            bucket_region: None,
+            empty_body: false,
+            without_query_error: false,
+            slow_to_show: 0,
+            after: 0,
+            times: 1,
+        }
     }
 
     /// Waits before anything else is done.
@@ -119,10 +145,50 @@ impl Fault {
         self.with(Effect::LoseReply)
     }
 
+    /// Ends the caller's session before the call is carried out: it is refused as expired, and so are all later ones.
+    #[must_use]
+    pub fn expire_session(self) -> Self {
+        self.with(Effect::ExpireSession)
+    }
+
     /// Refuses with exactly this status, code and message.
     #[must_use]
     pub fn error(self, status: u16, code: &str, message: &str) -> Self {
         self.with(Effect::Error { status, code: code.to_owned(), message: message.to_owned() })
+    }
+
+    /// S3: the error, this fault's or S3's own, names this region in `x-amz-bucket-region`, and in `Region` if it is
+    /// `AuthorizationHeaderMalformed`.
+    #[must_use]
+    pub fn bucket_region(mut self, region: &str) -> Self {
+        self.bucket_region = Some(region.to_owned());
+        self
+    }
+
+    /// The error, this fault's or the service's own, has headers alone, as S3 answers now and then with a 301.
+    #[must_use]
+    pub fn empty_body(mut self) -> Self {
+        self.empty_body = true;
+        self
+    }
+
+    /// SQS: the error, this fault's or SQS's own, comes without `x-amzn-query-error`. SDKs then report the JSON shape's name as
+    /// the code: `QueueDoesNotExist` and `AccessDeniedException` instead of `AWS.SimpleQueueService.NonExistentQueue` and
+    /// `AccessDenied`.
+    #[must_use]
+    pub fn without_query_error(mut self) -> Self {
+        self.without_query_error = true;
+        self
+    }
+
+    /// SQS `SetQueueAttributes`: carried out, and so many `GetQueueAttributes` still answer what was there before.
+    ///
+    /// Source: SQS API Reference, `SetQueueAttributes`: "the change can take up to 60 seconds for most of the attributes to
+    /// propagate throughout the Amazon SQS system".
+    #[must_use]
+    pub fn slow_to_show(mut self, reads: u64) -> Self {
+        self.slow_to_show = reads;
+        self
     }
 
     /// For how many calls it is good; 1 if not said.
@@ -168,9 +234,35 @@ impl Fault {
         self.effect == Effect::LoseReply
     }
 
+    /// Whether the caller's session ends with this call.
+    pub(crate) fn expires_session(&self) -> bool {
+        self.effect == Effect::ExpireSession
+    }
+
+    /// How many reads do not show the change yet, if the fault says so.
+    pub(crate) fn reads_before_change(&self) -> Option<u64> {
+        Some(self.slow_to_show).filter(|reads| *reads > 0)
+    }
+
+    /// The error as the fault lets it be seen.
+    pub(crate) fn alter(&self, mut error: ApiError) -> ApiError {
+        if let Some(region) = &self.bucket_region {
+            error.extra.headers.retain(|(name, _)| *name != BUCKET_REGION);
+            error = error.header(BUCKET_REGION, region);
+            if error.code == "AuthorizationHeaderMalformed" {
+                error = error.detail("Region", region);
+            }
+        }
+        error.extra.empty |= self.empty_body;
+        error.extra.plain_json |= self.without_query_error;
+        error
+    }
+
     /// What it does, for the log.
     pub(crate) fn label(&self) -> String {
         match &self.effect {
+            Effect::None if self.slow_to_show > 0 => format!("slow to show, {} reads", self.slow_to_show),
+            Effect::None if self.without_query_error => "without query error".to_owned(),
             Effect::None if self.reply_latency_ms > 0 => format!("reply latency {} ms", self.reply_latency_ms),
             Effect::None => format!("latency {} ms", self.latency_ms),
             Effect::Throttle => "throttle".to_owned(),
@@ -178,6 +270,7 @@ impl Fault {
             Effect::Html500 => "html_500".to_owned(),
             Effect::DropConnection => "drop_connection".to_owned(),
             Effect::LoseReply => "lose_reply".to_owned(),
+            Effect::ExpireSession => "expire_session".to_owned(),
             Effect::Error { code, .. } => format!("error {code}"),
         }
     }
@@ -188,8 +281,9 @@ impl Fault {
             Effect::None | Effect::DropConnection | Effect::LoseReply => None,
             Effect::Throttle => Some(refusal::throttled(service)),
             Effect::Status(status) => Some(refusal::failed(service, refusal::valid(*status))),
+            Effect::ExpireSession => Some(Refusal::Expired.error(service)),
             Effect::Html500 => Some(ApiError::raw(500, "text/html", HTML)),
-            Effect::Error { status, code, message } => Some(ApiError::new(refusal::valid(*status), code, message)),
+            Effect::Error { status, code, message } => Some(refusal::exactly(service, *status, code, message)),
         }
     }
 }
@@ -251,6 +345,9 @@ mod tests {
         let fault: Fault =
             serde_json::from_str(r#"{"service":"iam","action":"*","effect":{"status":503},"times":3}"#).unwrap();
         assert_eq!(fault, Fault::on("iam", "*").status(503).times(3));
+        let text = r#"{"service":"sqs","action":"SetQueueAttributes","effect":"lose_reply","slow_to_show":2}"#;
+        let fault: Fault = serde_json::from_str(text).unwrap();
+        assert_eq!(fault, Fault::on("sqs", "SetQueueAttributes").lose_reply().slow_to_show(2));
         assert!(serde_json::from_str::<Fault>(r#"{"service":"s3","action":"*","efect":"throttle"}"#).is_err());
     }
 }

@@ -47,7 +47,7 @@ mod task_policies;
 mod turn;
 pub mod world;
 
-pub use call::Call;
+pub use call::{Call, critical_path};
 pub use fault::Fault;
 pub use scenario::{Scenario, ScenarioError};
 pub use server::{Simulator, StartError};

@@ -1,11 +1,13 @@
 //! How each service writes its answers and errors.
 
+mod compact;
 pub(crate) mod json;
 pub(crate) mod page;
 pub(crate) mod query;
 pub(crate) mod s3_xml;
 mod xml;
 
+pub(crate) use compact::compact;
 pub(crate) use xml::Xml;
 
 use crate::error::ApiError;
@@ -59,6 +61,7 @@ impl Reply {
 /// Writes an error in the service's protocol.
 pub(crate) fn error(format: Format, error: &ApiError, request_id: &str) -> Reply {
     let reply = match (error.extra.raw, format.service) {
+        _ if error.extra.empty => Reply::empty(error.status),
         (Some(content_type), _) => Reply::new(error.status, content_type, error.message.clone()),
         (None, Service::Sts) if format.json => query::json_error(error, request_id),
         (None, Service::Sts) => query::error(query::STS, error, request_id),

@@ -1,5 +1,6 @@
 //! What all connections share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
@@ -17,6 +18,7 @@ pub(crate) struct State {
     world: Mutex<World>,
     calls: Mutex<CallLog>,
     faults: Mutex<Faults>,
+    ticks: AtomicU64,
     news: broadcast::Sender<Call>,
 }
 
@@ -27,6 +29,7 @@ impl State {
             world: Mutex::new(world),
             calls: Mutex::new(CallLog::default()),
             faults: Mutex::new(Faults::default()),
+            ticks: AtomicU64::new(0),
             news: broadcast::Sender::new(BACKLOG),
         }
     }
@@ -43,11 +46,19 @@ impl State {
         lock(&self.faults)
     }
 
-    /// Logs a call and tells the subscribers.
-    pub(crate) fn log(&self, call: Call) {
+    /// The next number of the counter of arrivals and answers.
+    pub(crate) fn tick(&self) -> u64 {
+        // One counter, one total order, whatever the memory order.
+        self.ticks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Logs a call, tells the subscribers, and returns the call's index.
+    pub(crate) fn log(&self, call: Call) -> u64 {
         let call = self.calls().push(call);
+        let index = call.index;
         // Nobody listening is no error.
         let _ = self.news.send(call);
+        index
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<Call> {

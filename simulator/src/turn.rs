@@ -21,6 +21,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) now: i64,
     /// What the request is about, for the call log: an account, bucket or queue.
     pub(crate) target: Option<String>,
+    /// How many reads of a queue's attributes show nothing yet of a change that this request makes.
+    pub(crate) slow_to_show: u64,
 }
 
 impl Turn<'_> {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub use account::{Account, AccountState};
 pub use organization::{Delegation, FeatureSet, Organization, OrganizationalUnit};
 pub use principal::{AccessKey, IamPrincipal, PrincipalType};
-pub use resource::{Bucket, Message, Object, Queue};
+pub use resource::{Bucket, Message, Object, Queue, StaleAttributes};
 pub use root_user::{CredentialStatus, LastUsed, MfaDevice, RootAccessKey, RootUser, SigningCertificate};
 pub(crate) use session::{Session, SessionKind};
 
@@ -35,6 +35,12 @@ pub struct Settings {
     /// IAM and Organizations take signatures for their home region us-east-1 only, as AWS does. Off by default, because SDKs that
     /// are given an endpoint URL sign for the client's own region instead.
     pub strict_home_region: bool,
+    /// So many reads of a queue's attributes after a change still show what was there before: in AWS a change can take up to 60
+    /// seconds. What the queue lets in changes at once.
+    pub queue_stale_reads: u64,
+    /// Policies of buckets and queues are returned without the white space between their tokens, as by a service that parses
+    /// them and writes them again, instead of byte for byte as they were put.
+    pub compact_policies: bool,
 }
 
 impl Default for Settings {
@@ -46,6 +52,8 @@ impl Default for Settings {
             account_status: false,
             aws_queue_urls: false,
             strict_home_region: false,
+            queue_stale_reads: 0,
+            compact_policies: false,
         }
     }
 }
@@ -124,6 +132,13 @@ impl World {
             .iter()
             .flat_map(|session| [session.secret_access_key.clone(), session.session_token.clone()])
             .collect()
+    }
+
+    /// Ends the session with this key, if it is one: a static key lives on.
+    pub(crate) fn expire_session(&mut self, access_key_id: &str) {
+        for session in self.sessions.iter_mut().filter(|session| session.access_key_id == access_key_id) {
+            session.expiration = 0;
+        }
     }
 
     /// Ends every root session at once: its next call is refused as expired.

@@ -8,6 +8,17 @@ pub(super) fn valid(status: u16) -> u16 {
     if (200..=599).contains(&status) { status } else { 500 }
 }
 
+/// What a test wrote. SQS has two names for an error, and a test knows the one that SDKs report.
+pub(super) fn exactly(service: Service, status: u16, code: &str, message: &str) -> ApiError {
+    let error = ApiError::new(valid(status), code, message);
+    match (service, code) {
+        (Service::Sqs, "AWS.SimpleQueueService.NonExistentQueue") => error.shape("com.amazonaws.sqs#QueueDoesNotExist"),
+        (Service::Sqs, "AccessDenied") => error.shape("com.amazon.coral.service#AccessDeniedException"),
+        (Service::Sqs, "ExpiredToken") => error.shape("com.amazon.coral.service#ExpiredTokenException"),
+        _ => error,
+    }
+}
+
 pub(super) fn throttled(service: Service) -> ApiError {
     match service {
         Service::Sts | Service::Iam => ApiError::new(400, "Throttling", "Rate exceeded"),

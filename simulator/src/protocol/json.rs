@@ -84,6 +84,9 @@ pub(crate) fn sqs_error(error: &ApiError) -> Reply {
     let shape = error.extra.shape.clone().unwrap_or_else(|| format!("com.amazonaws.sqs#{}", error.code));
     let blame = if error.status < 500 { "Sender" } else { "Receiver" };
     let body = json!({ "__type": shape, "message": error.message });
-    Reply::new(error.status, JSON_1_0, body.to_string())
-        .header("x-amzn-query-error", &format!("{};{blame}", error.code))
+    let reply = Reply::new(error.status, JSON_1_0, body.to_string());
+    if error.extra.plain_json {
+        return reply;
+    }
+    reply.header("x-amzn-query-error", &format!("{};{blame}", error.code))
 }

@@ -7,12 +7,15 @@
 use super::{Found, authorize, is_owning_root};
 use crate::error::ApiError;
 use crate::policy::{Document, Rule};
-use crate::protocol::Reply;
+use crate::protocol::{Reply, compact};
 use crate::turn::Turn;
 
 pub(super) fn get(turn: &Turn<'_>, bucket: &Found) -> Result<Reply, ApiError> {
     permit(turn, "s3:GetBucketPolicy", bucket)?;
     match &bucket.policy {
+        Some(policy) if turn.world.settings.compact_policies => {
+            Ok(Reply::new(200, "application/json", compact(policy)))
+        }
         Some(policy) => Ok(Reply::new(200, "application/json", policy.clone())),
         None => Err(ApiError::new(404, "NoSuchBucketPolicy", "The bucket policy does not exist")
             .detail("BucketName", bucket.name.as_str())),

@@ -42,6 +42,8 @@ fn settings(raw: raw::Settings, check: &Checker<'_>) -> Result<Settings, Scenari
         account_status: raw.account_status,
         aws_queue_urls: raw.aws_queue_urls,
         strict_home_region: raw.strict_home_region,
+        queue_stale_reads: raw.queue_stale_reads,
+        compact_policies: raw.compact_policies,
     })
 }
 

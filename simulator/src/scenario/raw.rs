@@ -36,6 +36,10 @@ pub(super) struct Settings {
     pub(super) aws_queue_urls: bool,
     #[serde(default)]
     pub(super) strict_home_region: bool,
+    #[serde(default)]
+    pub(super) queue_stale_reads: u64,
+    #[serde(default)]
+    pub(super) compact_policies: bool,
 }
 
 #[derive(Deserialize)]

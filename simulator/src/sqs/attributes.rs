@@ -5,9 +5,10 @@ use serde_json::{Map, Value, json};
 use super::{Name, access_denied, authorize, error, find, find_mut};
 use crate::error::ApiError;
 use crate::policy::Document;
+use crate::protocol::compact;
 use crate::protocol::json::Input;
 use crate::turn::Turn;
-use crate::world::Queue;
+use crate::world::{Queue, StaleAttributes};
 
 /// Attributes that a caller may set, with their defaults.
 const SETTABLE: [(&str, &str); 5] = [
@@ -22,15 +23,20 @@ const OPTIONAL: [&str; 5] =
     ["RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "SqsManagedSseEnabled", "FifoQueue"];
 
 /// Nothing is returned that was not asked for.
-pub(super) fn get(turn: &Turn<'_>, input: &Input) -> Result<Value, ApiError> {
+pub(super) fn get(turn: &mut Turn<'_>, input: &Input) -> Result<Value, ApiError> {
     let name = Name::of_url(input)?;
     authorize(turn, "GetQueueAttributes", &name)?;
-    let queue = find(turn, &name)?;
-    let all = all(queue, &name.arn(turn.region));
+    find(turn, &name)?;
     let wanted = input.texts("AttributeNames");
     if let Some(unknown) = wanted.iter().find(|name| !is_known(name)) {
         return Err(error(400, "InvalidAttributeName", &format!("Unknown Attribute {unknown}.")));
     }
+    let (arn, compact_policies) = (name.arn(turn.region), turn.world.settings.compact_policies);
+    let mut shown = shown(find_mut(turn, &name)?);
+    if compact_policies {
+        shown.policy = shown.policy.as_deref().map(compact);
+    }
+    let all = all(&shown, &arn);
     let chosen: Map<String, Value> =
         all.into_iter().filter(|(key, _)| wanted.iter().any(|name| *name == "All" || name == key)).collect();
     Ok(if chosen.is_empty() { json!({}) } else { json!({ "Attributes": chosen }) })
@@ -44,8 +50,30 @@ pub(super) fn set(turn: &mut Turn<'_>, input: &Input) -> Result<Value, ApiError>
         return Err(access_denied("Access to the resource is denied."));
     }
     let attributes = checked(input)?;
-    apply(find_mut(turn, &name)?, attributes);
+    let reads = turn.slow_to_show;
+    let queue = find_mut(turn, &name)?;
+    keep_showing(queue, reads);
+    apply(queue, attributes);
     Ok(json!({}))
+}
+
+/// Reads go on showing what they show now.
+fn keep_showing(queue: &mut Queue, reads: u64) {
+    let now = || StaleAttributes { policy: queue.policy.clone(), attributes: queue.attributes.clone(), reads };
+    let shown = queue.stale.take().map_or_else(now, |stale| StaleAttributes { reads, ..stale });
+    queue.stale = (reads > 0).then_some(shown);
+}
+
+/// The queue as this read shows it.
+fn shown(queue: &mut Queue) -> Queue {
+    let mut shown = queue.clone();
+    if let Some(mut stale) = queue.stale.take() {
+        shown.policy.clone_from(&stale.policy);
+        shown.attributes.clone_from(&stale.attributes);
+        stale.reads = stale.reads.saturating_sub(1);
+        queue.stale = Some(stale).filter(|stale| stale.reads > 0);
+    }
+    shown
 }
 
 /// The attributes of a request, each known and each sensible.

@@ -57,6 +57,8 @@ pub struct Queue {
     pub attributes: BTreeMap<String, String>,
     /// What it holds, oldest first.
     pub messages: Vec<Message>,
+    /// What reads of its attributes show instead, while a change propagates.
+    pub stale: Option<StaleAttributes>,
 }
 
 impl Queue {
@@ -71,6 +73,17 @@ impl Queue {
         self.policy = Some(json.to_owned());
         self
     }
+}
+
+/// What reads of a queue's attributes still show after a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StaleAttributes {
+    /// The policy before.
+    pub policy: Option<String>,
+    /// The other attributes before.
+    pub attributes: BTreeMap<String, String>,
+    /// For how many more reads.
+    pub reads: u64,
 }
 
 /// A message in a queue.

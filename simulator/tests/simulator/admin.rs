@@ -27,6 +27,8 @@ async fn calls_are_read_from_where_one_left_off() {
     }
     let page: Value = serde_json::from_str(&ask(&simulator, "GET", "calls?since=1", &[], "").await.body).unwrap();
     assert_eq!((page["calls"].as_array().unwrap().len(), &page["next"]), (2, &Value::from(3)));
+    // The second of three calls, one after another.
+    assert_eq!((&page["calls"][0]["started"], &page["calls"][0]["ended"]), (&Value::from(2), &Value::from(3)));
     assert_eq!(ask(&simulator, "GET", "calls?since=x", &[], "").await.status, 400);
     ask(&simulator, "DELETE", "calls", &[], "").await;
     assert!(simulator.calls().is_empty());

@@ -1,12 +1,14 @@
 use std::time::{Duration, Instant};
 
-use aws_root_simulator::Fault;
+use aws_root_simulator::{Fault, critical_path};
 use serde_json::json;
 
 use crate::client::{Client, Outgoing};
 use crate::{PAYMENTS, simulator};
 
 const DELETE: &str = "/payments-ledger?policy";
+/// Long enough for calls sent at once to be under way at once, on a busy machine too.
+const MOMENT: Duration = Duration::from_millis(300);
 
 #[tokio::test]
 async fn a_dropped_connection_did_nothing_and_a_lost_reply_did() {
@@ -70,4 +72,51 @@ async fn latency_is_waited_for_and_calls_without_a_good_signature_use_up_no_faul
     let start = Instant::now();
     assert_eq!(admin.query("sts", "GetCallerIdentity", &[]).await.status, 200);
     assert!(start.elapsed() >= Duration::from_millis(80));
+}
+
+#[tokio::test]
+async fn calls_are_numbered_by_when_they_came_and_when_they_were_answered() {
+    let simulator = simulator().await;
+    let admin = Client::of(&simulator, "payments-admin");
+    let who = || admin.query("sts", "GetCallerIdentity", &[]);
+    who().await;
+    who().await;
+    assert_eq!(critical_path(&simulator.calls()), 2);
+    simulator.clear_calls();
+    // Held before they are carried out, or before they are answered: under way together all the same.
+    for fault in [Fault::on("sts", "*").latency(MOMENT), Fault::on("sts", "*").reply_latency(MOMENT)] {
+        simulator.inject(fault.times(3));
+        tokio::join!(who(), who(), who());
+    }
+    who().await;
+    let calls = simulator.calls();
+    assert_eq!((calls.len(), critical_path(&calls)), (7, 3), "{calls:?}");
+    assert!(calls.iter().all(|call| call.ended.is_some_and(|ended| ended > call.started)), "{calls:?}");
+    simulator.inject(Fault::on("sts", "*").drop_connection());
+    assert!(admin.send(&Outgoing::new("sts", "POST", "/?Action=GetCallerIdentity&Version=2011-06-15")).await.is_none());
+    assert!(simulator.calls().last().unwrap().ended.is_some());
+}
+
+#[tokio::test]
+async fn a_call_has_no_end_while_its_answer_is_held_back() {
+    let simulator = simulator().await;
+    let admin = Client::of(&simulator, "payments-admin");
+    let mut news = simulator.subscribe();
+    simulator.inject(Fault::on("sts", "*").reply_latency(MOMENT));
+    let (_, logged) = tokio::join!(admin.query("sts", "GetCallerIdentity", &[]), news.recv());
+    assert_eq!(logged.unwrap().ended, None);
+    assert!(simulator.calls().last().unwrap().ended.is_some());
+}
+
+#[tokio::test]
+async fn a_session_can_end_between_two_calls() {
+    let simulator = simulator().await;
+    let gateway = Client::of(&simulator, "gateway");
+    let session = gateway.assume_root(PAYMENTS, "S3UnlockBucketPolicy").await;
+    let other = gateway.assume_root(PAYMENTS, "S3UnlockBucketPolicy").await;
+    simulator.inject(Fault::on("s3", "DeleteBucketPolicy").expire_session());
+    assert_eq!(session.s3("GET", DELETE).await.status, 200);
+    assert_eq!(session.s3("DELETE", DELETE).await.refusal(), (400, "ExpiredToken".into()));
+    assert_eq!(session.s3("GET", DELETE).await.refusal(), (400, "ExpiredToken".into()), "for good");
+    assert_eq!(other.s3("GET", DELETE).await.status, 200, "no other session, and nothing was done");
 }

@@ -14,6 +14,8 @@ mod client;
 mod faults;
 mod organization;
 mod paging;
+mod propagation;
+mod rows;
 mod signatures;
 
 use aws_root_simulator::{Scenario, Simulator};
