@@ -4,7 +4,7 @@
 //! everything, and who calls with TLS. *Managing the policy* means reading, changing and deleting it; [`Target`] lists
 //! the actions. Only an explicit Deny in the policy can then stand in the way: [`analyse`] gives each statement a
 //! [`Verdict`] and says why, [`select`] picks the statements to remove, and [`without`] removes them and leaves every
-//! other byte as it was. Nothing here reads a clock, a file or a network.
+//! other byte as it was. [`grants`] says whom a policy lets in, for whoever installs one. Nothing here reads a clock, a file or a network.
 //!
 //! # How a verdict comes about
 //!
@@ -22,6 +22,7 @@
 
 mod condition;
 mod edit;
+mod exposure;
 mod glob;
 mod json;
 mod policy;
@@ -34,6 +35,7 @@ mod target;
 mod tests;
 
 pub use edit::{NotRemoved, Remaining, without};
+pub use exposure::{Grant, Grantee, grants};
 pub use policy::{MAX_DOCUMENT_BYTES, Unreadable};
 pub use select::{Mode, NotSelected, Pick, select};
 pub use target::Target;

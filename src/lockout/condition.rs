@@ -6,12 +6,13 @@ mod keys;
 mod operator;
 mod principal_arn;
 
+pub(super) use operator::{Operator, Quantifier, Test};
+
 use super::glob::{self, has_variable};
 use super::json::{Node, Value, cmp_ignoring_case, twice};
 use super::reach::{Fit, Reach, quote};
 use super::target::Management;
 use keys::Fact;
-use operator::{Operator, Test};
 
 /// One condition: an operator, a key and the values that the policy lists for it.
 struct Condition<'n> {
@@ -51,7 +52,7 @@ pub(super) fn reach(block: &Node<'_>, management: &Management) -> Vec<Reach> {
 }
 
 /// The values as texts; `None` when there is none, or one that is neither text, number nor boolean.
-fn operands<'n>(node: &'n Node<'_>) -> Option<Vec<&'n str>> {
+pub(super) fn operands<'n>(node: &'n Node<'_>) -> Option<Vec<&'n str>> {
     let scalar = |node: &'n Node<'_>| match &node.value {
         Value::Text(text) => Some(text.as_ref()),
         Value::Bare(text) if *text != "null" => Some(*text),
@@ -67,7 +68,7 @@ fn operands<'n>(node: &'n Node<'_>) -> Option<Vec<&'n str>> {
 impl Condition<'_> {
     fn reach(&self, management: &Management) -> Reach {
         let key = self.key.to_ascii_lowercase();
-        let (fit, because) = if self.operator.for_values {
+        let (fit, because) = if self.operator.quantifier != Quantifier::Single {
             (Fit::Maybe, "a set operator, which also holds without the key or for some of its values")
         } else if let Some(Fact { value, because }) = keys::fact(&key, &management.account) {
             (self.compare(value), because)

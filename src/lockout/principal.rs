@@ -106,7 +106,7 @@ fn aws(text: &str, account: &AccountId) -> Result<Meant, String> {
 }
 
 /// IAM User Guide, "IAM identifiers", "Unique identifiers".
-fn is_unique_id(text: &str) -> bool {
+pub(super) fn is_unique_id(text: &str) -> bool {
     text.starts_with('A')
         && (16..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())

@@ -40,8 +40,13 @@ fn unclear(why: impl Into<String>) -> Settled {
 /// How each part of a Deny reaches an administrator.
 fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Settled> {
     let fields = Fields::of(statement).ok_or_else(|| unclear("the statement is no JSON object"))?;
-    fields.check_elements()?;
-    fields.check_effect()?;
+    fields.check_elements().map_err(unclear)?;
+    if fields.effect().map_err(unclear)? == Effect::Allow {
+        return Err(Settled {
+            verdict: Verdict::Harmless,
+            why: "Effect is Allow, which takes nothing away".to_owned(),
+        });
+    }
     let mut parts = vec![
         match fields.either("Principal", "NotPrincipal")? {
             Some(Choice { node, negated: false, .. }) => principal::only(node, &management.account),
@@ -64,8 +69,15 @@ fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Se
     Ok(parts)
 }
 
+/// What a statement does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Allow,
+    Deny,
+}
+
 /// The elements of a statement.
-struct Fields<'n, 'a>(&'n [(std::borrow::Cow<'a, str>, Node<'a>)]);
+pub(super) struct Fields<'n, 'a>(&'n [(std::borrow::Cow<'a, str>, Node<'a>)]);
 
 /// An element that is meant as it stands (`Action`) or as its complement (`NotAction`).
 struct Choice<'n, 'a> {
@@ -75,34 +87,38 @@ struct Choice<'n, 'a> {
 }
 
 impl<'n, 'a> Fields<'n, 'a> {
-    fn of(statement: &'n Node<'a>) -> Option<Self> {
+    pub(super) fn of(statement: &'n Node<'a>) -> Option<Self> {
         if let Value::Object(fields) = &statement.value { Some(Self(fields)) } else { None }
     }
 
-    fn get(&self, element: &str) -> Option<&'n Node<'a>> {
+    pub(super) fn get(&self, element: &str) -> Option<&'n Node<'a>> {
         self.0.iter().find(|(key, _)| key == element).map(|(_, node)| node)
     }
 
-    fn check_elements(&self) -> Result<(), Settled> {
+    /// As [`Fields::get`]; for where an element must not be overlooked.
+    pub(super) fn get_ignoring_case(&self, element: &str) -> Option<&'n Node<'a>> {
+        self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(element)).map(|(_, node)| node)
+    }
+
+    /// Refuses an element that no statement has, and a `Sid` that is no text. The error says why.
+    pub(super) fn check_elements(&self) -> Result<(), String> {
         if let Some((key, _)) = self.0.iter().find(|(key, _)| !ELEMENTS.contains(&key.as_ref())) {
-            return Err(unclear(format!("the statement holds {}, which is no element of a statement", quote(key))));
+            return Err(format!("the statement holds {}, which is no element of a statement", quote(key)));
         }
         match self.get("Sid").map(|node| &node.value) {
             None | Some(Value::Text(_)) => Ok(()),
-            Some(_) => Err(unclear("Sid is no string")),
+            Some(_) => Err("Sid is no string".to_owned()),
         }
     }
 
-    /// Goes on for a Deny only.
-    fn check_effect(&self) -> Result<(), Settled> {
-        let Some(node) = self.get("Effect") else { return Err(unclear("the statement has no Effect")) };
+    /// The effect; the error says why there is none.
+    pub(super) fn effect(&self) -> Result<Effect, String> {
+        let Some(node) = self.get("Effect") else { return Err("the statement has no Effect".to_owned()) };
         match &node.value {
-            Value::Text(effect) if effect == "Deny" => Ok(()),
-            Value::Text(effect) if effect == "Allow" => {
-                Err(Settled { verdict: Verdict::Harmless, why: "Effect is Allow, which takes nothing away".to_owned() })
-            }
-            Value::Text(effect) => Err(unclear(format!("Effect is {}, neither Allow nor Deny", quote(effect)))),
-            _ => Err(unclear("Effect is no string")),
+            Value::Text(effect) if effect == "Deny" => Ok(Effect::Deny),
+            Value::Text(effect) if effect == "Allow" => Ok(Effect::Allow),
+            Value::Text(effect) => Err(format!("Effect is {}, neither Allow nor Deny", quote(effect))),
+            _ => Err("Effect is no string".to_owned()),
         }
     }
 

@@ -27,6 +27,15 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// The account that owns the resource.
+    pub(super) fn account(&self) -> AccountId {
+        match self {
+            Self::Bucket { account, .. } | Self::Queue { account, .. } => *account,
+        }
+    }
+}
+
 /// A call that manages a policy.
 struct Call {
     action: &'static str,

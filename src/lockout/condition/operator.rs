@@ -3,32 +3,43 @@
 //! Source: IAM User Guide, "IAM JSON policy elements: Condition operators" and "Set operators for multivalued context
 //! keys".
 
-/// A condition operator: `ForAnyValue:StringNotLikeIfExists` is `for_values`, `Like`, negated, if it exists.
+/// A condition operator: `ForAnyValue:StringNotLikeIfExists` is `Any`, `Like`, negated, if it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Operator {
-    pub(super) test: Test,
+pub(in crate::lockout) struct Operator {
+    pub(in crate::lockout) quantifier: Quantifier,
+    pub(in crate::lockout) test: Test,
     /// The test must fail for every value that the policy lists.
-    pub(super) negated: bool,
+    pub(in crate::lockout) negated: bool,
     /// A missing key passes.
-    pub(super) if_exists: bool,
-    /// `ForAllValues:` or `ForAnyValue:`
-    pub(super) for_values: bool,
+    pub(in crate::lockout) if_exists: bool,
+}
+
+/// How many of the values that a call has for a key must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::lockout) enum Quantifier {
+    /// The only one.
+    Single,
+    /// `ForAllValues:`, which holds without the key.
+    All,
+    /// `ForAnyValue:`, which fails without the key.
+    Any,
 }
 
 /// The tests that are evaluated here; all others are `Other`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Test {
+pub(in crate::lockout) enum Test {
     Equals,
     EqualsIgnoringCase,
     Like,
     Arn,
     Bool,
+    IpAddress,
     NumericLessThan,
     NumericLessThanEquals,
     Other,
 }
 
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 12] = [
     "NumericEquals",
     "NumericNotEquals",
     "NumericGreaterThan",
@@ -40,19 +51,20 @@ const OTHERS: [&str; 14] = [
     "DateGreaterThan",
     "DateGreaterThanEquals",
     "BinaryEquals",
-    "IpAddress",
-    "NotIpAddress",
     "Null",
 ];
 
 impl Operator {
     /// `None` when there is no operator of that name.
-    pub(super) fn parse(name: &str) -> Option<Self> {
-        let set = name.strip_prefix("ForAllValues:").or_else(|| name.strip_prefix("ForAnyValue:"));
-        let rest = set.unwrap_or(name);
+    pub(in crate::lockout) fn parse(name: &str) -> Option<Self> {
+        let (quantifier, rest) = match name.split_once(':') {
+            Some(("ForAllValues", rest)) => (Quantifier::All, rest),
+            Some(("ForAnyValue", rest)) => (Quantifier::Any, rest),
+            _ => (Quantifier::Single, name),
+        };
         let base = rest.strip_suffix("IfExists");
         let (test, negated) = test(base.unwrap_or(rest))?;
-        Some(Self { test, negated, if_exists: base.is_some(), for_values: set.is_some() })
+        Some(Self { quantifier, test, negated, if_exists: base.is_some() })
     }
 }
 
@@ -69,6 +81,8 @@ fn test(name: &str) -> Option<(Test, bool)> {
         "ArnEquals" | "ArnLike" => (Test::Arn, false),
         "ArnNotEquals" | "ArnNotLike" => (Test::Arn, true),
         "Bool" => (Test::Bool, false),
+        "IpAddress" => (Test::IpAddress, false),
+        "NotIpAddress" => (Test::IpAddress, true),
         "NumericLessThan" => (Test::NumericLessThan, false),
         "NumericLessThanEquals" => (Test::NumericLessThanEquals, false),
         other => return OTHERS.contains(&other).then_some((Test::Other, false)),
