@@ -7,6 +7,7 @@
 mod authentication;
 mod authorization;
 mod aws;
+mod backups;
 mod environment;
 mod error;
 mod journal;
@@ -26,6 +27,7 @@ pub use authentication::{
 };
 pub use authorization::AuthorizationConfig;
 pub use aws::{AwsConfig, DevelopmentConfig, ENDPOINT_OVERRIDE_SENTENCE};
+pub use backups::BackupsConfig;
 pub use environment::{EndpointOverride, Environment, refuse_endpoint_overrides};
 pub use error::{ConfigError, ConfigErrors, Place};
 pub use journal::JournalConfig;
@@ -61,6 +63,8 @@ pub struct Config {
     pub aws: AwsConfig,
     /// The journal.
     pub journal: JournalConfig,
+    /// Policies that acts have changed.
+    pub backups: BackupsConfig,
     /// The log.
     pub log: LogConfig,
     /// SHA-256 of the file's bytes, in lower-case hexadecimal: says in the journal under which configuration an act was
@@ -141,6 +145,7 @@ impl Config {
             r#"add [journal] with `path = "journal.db"`"#,
             JournalConfig::read,
         );
+        let backups = table.section("backups", BackupsConfig::read);
         let organization = table.section("organization", OrganizationConfig::read);
         let limits = table.section("limits", |limits| LimitsConfig::read(limits, server.as_ref().ok()));
         let log = table.section("log", LogConfig::read);
@@ -153,6 +158,7 @@ impl Config {
             limits: limits?,
             aws: aws?,
             journal: journal?,
+            backups: backups?,
             log: log?,
             sha256,
         })

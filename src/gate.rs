@@ -293,7 +293,7 @@ impl Gate {
         let intent = self.journal.append(Event::Intent(records::intent(id, permit))).await;
         // No durable intent, no act.
         let intent = intent.map_err(|error| unrecorded(&error))?;
-        let backups = JournalBackups { journal: self.journal.clone(), operation_id: id, intent_index: intent.index };
+        let backups = JournalBackups::new(&self.journal, id, intent.index, permit);
         let trail = Trail::with_backups(Arc::new(backups));
         let act = async {
             let output = O::act(permit, means, &trail).await?;

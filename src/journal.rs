@@ -10,7 +10,9 @@
 //!
 //! Index and length are unsigned 64-bit, big-endian; the record before the first has the hash of 32 zero bytes. What is
 //! hashed is the stored text itself, so verifying needs no second serialisation. No fact of a body is stored beside it,
-//! since a copy could be edited alone. The one exception, the list of open intents, is checked against the records.
+//! since a copy could be edited alone. The two exceptions are checked against the records: the list of open intents, and
+//! the table of policies that were backed up. A `Backup` record holds the hash of its policy for ever; the text stands in
+//! the table until it expires.
 //!
 //! # What is promised
 //! - [`Journal::append`] answers `Ok` only after the record is committed and synced to the disk.
@@ -27,10 +29,12 @@
 //! `verify` and `list` read offline. Signed checkpoints and exports read through `database` as `verify` does.
 
 mod append;
+mod backups;
 pub mod command;
 mod database;
 mod error;
 mod event;
+mod expiry;
 mod file;
 mod list;
 mod open;
@@ -39,6 +43,7 @@ mod verify;
 mod watchdog;
 mod writer;
 
+pub use backups::{BACKUPS_MAX, BackupQuery, POLICY_BYTES_MAX, PolicyBackup, ReadError, read_backup};
 pub use error::{AppendError, OpenError, WriteFailure};
 pub use event::{AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
@@ -48,7 +53,7 @@ pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 /// Handle of the one writer. Clones share it.
 #[derive(Clone, Debug)]
@@ -58,6 +63,7 @@ pub struct Journal {
     health: watch::Receiver<Health>,
     stalled: watch::Receiver<bool>,
     backoff_max: Duration,
+    readers: Arc<Semaphore>,
 }
 
 /// Whether the journal can be written.

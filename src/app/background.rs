@@ -1,19 +1,28 @@
-//! What keeps things fresh while the gateway runs: files, and the organization if it comes from AWS.
+//! What keeps things fresh while the gateway runs: files, the organization if it comes from AWS, and no older backups
+//! than the configuration keeps.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
+    time::sleep,
 };
 
 use super::reload::{Reload, ReloadParts};
 use crate::{
     authn::JwtIssuers,
     aws::{Platform, TreeReader, TreeReaderSettings},
+    clock::{Clock, Timestamp},
     config::{Config, OrganizationConfig},
+    journal::Journal,
     organization,
 };
+
+/// Days count for retention, hours do not; and at each start.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
+/// After a failure. The journal's own health tells of it meanwhile.
+const EXPIRY_RETRY: Duration = Duration::from_secs(5 * 60);
 
 /// What reads the organization from AWS; none if it does not come from there.
 pub(super) fn tree_reader(config: &Config, platform: &Platform) -> Option<TreeReader> {
@@ -41,13 +50,93 @@ pub(super) fn start(parts: ReloadParts, reader: Option<TreeReader>, hang_up: Opt
     if let Some(jwt) = parts.jwt.clone() {
         tokio::spawn(warm_up(jwt));
     }
+    let retention = parts.config.backups.retention;
+    tasks.spawn(expire_backups(parts.journal.clone(), Arc::clone(&parts.clock), retention));
     tasks.spawn(Reload::new(parts).run(hang_up));
     tasks
+}
+
+/// Deletes the policies that were kept long enough, now and again and again.
+async fn expire_backups(journal: Journal, clock: Arc<dyn Clock>, retention: Duration) {
+    loop {
+        let pause = match journal.expire_backups(before(clock.now(), retention)).await {
+            Ok(0) => EXPIRY_INTERVAL,
+            Ok(count) => {
+                tracing::info!(count, "policies that were kept long enough were deleted");
+                EXPIRY_INTERVAL
+            }
+            Err(error) => {
+                tracing::warn!(%error, "policies that were kept long enough cannot be deleted; it is tried again");
+                EXPIRY_RETRY
+            }
+        };
+        sleep(pause).await;
+    }
+}
+
+fn before(now: Timestamp, retention: Duration) -> Timestamp {
+    let micros = i64::try_from(retention.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_micros(now.unix_micros().saturating_sub(micros))
 }
 
 /// Asks issuers for their keys once, so that a wrong address shows in the log at once and not with the first token.
 async fn warm_up(jwt: Arc<JwtIssuers>) {
     for failure in jwt.warm_up().await {
         tracing::warn!(issuer = failure.issuer, reason = failure.reason, "an issuer does not tell its keys yet");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::ManualClock,
+        journal::{Backup, Event},
+        types::{Kind, OperationId},
+    };
+
+    async fn keep(journal: &Journal) -> String {
+        let operation_id = OperationId::generate();
+        let backup = Backup {
+            operation_id,
+            intent_index: 1,
+            operation: Kind::UnlockBucketPolicy,
+            account_id: "333333333333".parse().unwrap(),
+            resource: "arn:aws:s3:::payments".to_owned(),
+            region: String::new(),
+            caller: "spiffe://example/ns/a".to_owned(),
+            reason: "locked out".to_owned(),
+            ticket: None,
+            policy: "{}".to_owned(),
+        };
+        journal.append(Event::Backup(backup)).await.unwrap();
+        operation_id.to_string()
+    }
+
+    async fn until_expired(journal: &Journal, id: &str) {
+        while journal.backup(id).await.unwrap().is_some() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn backups_expire_at_the_start_and_again_while_the_gateway_runs() {
+        const DAY: Duration = Duration::from_secs(86_400);
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
+        let opened = crate::journal::Journal::open(&directory.path().join("journal.db"), clock.clone()).await.unwrap();
+        let journal = opened.journal;
+        let first = keep(&journal).await;
+        clock.advance(3 * DAY);
+        let second = keep(&journal).await;
+        let task = tokio::spawn(expire_backups(journal.clone(), clock.clone(), 2 * DAY));
+        until_expired(&journal, &first).await;
+        assert!(journal.backup(&second).await.unwrap().is_some(), "is not old enough");
+        clock.advance(2 * DAY + Duration::from_secs(1));
+        // Time stands still until everybody waits, and then goes on to the next round.
+        until_expired(&journal, &second).await;
+        journal.close().await.unwrap();
+        assert!(!task.is_finished(), "no failure ends it");
+        task.abort();
     }
 }

@@ -1,33 +1,102 @@
-//! Keeps what an act is about to remove in the journal, between its intent and its outcome.
+//! Keeps what an act is about to change, between its intent and its outcome, and reads what earlier acts changed.
 
 use std::pin::Pin;
 
 use super::unrecorded;
 use crate::{
+    authz::{Ask, Permit},
     aws::Backups,
-    error::Error,
-    journal::{Backup, Event, Journal},
-    types::OperationId,
+    error::{Error, ErrorReason},
+    journal::{self, Backup, Event, Journal},
+    ops::{BackupQuery, PolicyBackup, PolicyBackups},
+    types::{BackupId, OperationId},
 };
 
-/// The backups of one operation.
+/// The backups of one operation: one at most, for an act changes one policy.
 pub(super) struct JournalBackups {
-    pub(super) journal: Journal,
-    pub(super) operation_id: OperationId,
-    pub(super) intent_index: u64,
+    journal: Journal,
+    /// All of it but the policy and its region, which only the act knows.
+    backup: Backup,
+}
+
+impl JournalBackups {
+    /// For a permitted operation whose intent has this index.
+    pub(super) fn new<O: Ask>(journal: Journal, id: OperationId, intent_index: u64, permit: &Permit<O>) -> Self {
+        let (target, why) = (permit.operation().target(), permit.operation().why());
+        let backup = Backup {
+            operation_id: id,
+            intent_index,
+            operation: O::KIND,
+            account_id: target.account(),
+            resource: target.arn(),
+            region: String::new(),
+            caller: permit.caller().subject().to_owned(),
+            reason: why.reason.as_str().to_owned(),
+            ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
+            policy: String::new(),
+        };
+        Self { journal, backup }
+    }
 }
 
 impl Backups for JournalBackups {
     fn keep(
         &self,
         previous_policy: String,
-        _region: String,
+        region: String,
     ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
-        let Self { operation_id, intent_index, .. } = *self;
-        let event = Event::Backup(Backup { operation_id, intent_index, previous_policy });
+        let event = Event::Backup(Backup { region, policy: previous_policy, ..self.backup.clone() });
         Box::pin(async move {
             let position = self.journal.append(event).await.map_err(|error| unrecorded(&error))?;
             Ok(position.index)
         })
+    }
+}
+
+/// The backups of all operations.
+pub(super) struct StoredBackups<'g>(pub(super) &'g Journal);
+
+impl PolicyBackups for StoredBackups<'_> {
+    fn get(&self, id: BackupId) -> Pin<Box<dyn Future<Output = Result<Option<PolicyBackup>, Error>> + Send + '_>> {
+        Box::pin(async move {
+            let found = self.0.backup(&id.to_string()).await.map_err(|error| unread(&error))?;
+            Ok(found.map(|backup| told(backup, true)))
+        })
+    }
+
+    fn list(
+        &self,
+        query: BackupQuery,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<PolicyBackup>, Error>> + Send + '_>> {
+        Box::pin(async move {
+            let BackupQuery { account, resource, before, limit, include_policies } = query;
+            let query = journal::BackupQuery { account, resource, before, limit };
+            let found = self.0.backups(&query).await.map_err(|error| unread(&error))?;
+            Ok(found.into_iter().map(|backup| told(backup, include_policies)).collect())
+        })
+    }
+}
+
+fn unread(error: &journal::ReadError) -> Error {
+    let words = "the backups cannot be read; the gateway's operators see why in the journal's records";
+    Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+}
+
+fn told(backup: journal::PolicyBackup, with_policy: bool) -> PolicyBackup {
+    let policy_bytes = backup.policy.len();
+    PolicyBackup {
+        id: backup.id,
+        journal_index: backup.journal_index,
+        created_at: backup.created_at,
+        account_id: backup.account_id,
+        resource: backup.resource,
+        region: backup.region,
+        operation: backup.operation,
+        caller: backup.caller,
+        reason: backup.reason,
+        ticket: backup.ticket,
+        policy_sha256: backup.policy_sha256,
+        policy_bytes,
+        policy: with_policy.then_some(backup.policy),
     }
 }

@@ -21,13 +21,14 @@ impl Journal {
     /// When the event is not recorded; nothing may be done that needed the record.
     pub async fn append(&self, event: Event) -> Result<Position, AppendError> {
         let oversize = match event {
-            // Without its undo, the removal must not begin.
+            // Without its undo, the change must not begin.
             Event::Started { .. } | Event::Intent(_) | Event::Backup(_) => Oversize::Refuse,
             Event::Stopped {}
             | Event::Outcome(_)
             | Event::StrayOutcome(_)
             | Event::Refusal(_)
             | Event::Reloaded { .. }
+            | Event::BackupsExpired { .. }
             | Event::Interrupted { .. } => Oversize::Trim,
         };
         let (request, mut answer) = Request::new(encode(&event, oversize)?, false, false);

@@ -1,6 +1,9 @@
 //! `rootgate journal`: for the people who read and check the record.
 
+mod backups;
 mod render;
+
+pub use backups::{BackupArguments, BackupsArguments};
 
 use std::{
     io::{self, Write},
@@ -10,7 +13,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Expectation, LIST_RECORDS_MAX, VerifyError, list, verify};
+use super::{Expectation, LIST_RECORDS_MAX, ReadError, VerifyError, list, verify};
 
 /// What to do with a journal.
 #[derive(Clone, Debug, Subcommand)]
@@ -41,6 +44,24 @@ Examples:
   All refusals, one JSON object a line:
     rootgate journal list --journal journal.db --limit 1000000 --json | jq 'select(.record.event == \"Refusal\")'")]
     List(ListArguments),
+    /// List the policies that were kept before acts changed them, newest first
+    ///
+    /// Also while a gateway writes the journal. Fails if one of them is not what its record says.
+    #[command(after_long_help = "\
+Examples:
+  Of one bucket:
+    rootgate journal backups --journal journal.db --account 333333333333 --resource arn:aws:s3:::payments
+  For a script:
+    rootgate journal backups --journal journal.db --json")]
+    Backups(BackupsArguments),
+    /// Print a policy that was kept, byte for byte
+    ///
+    /// For restoring it by hand when the gateway is down. Fails if it is not what its record says.
+    #[command(after_long_help = "\
+Examples:
+  Into a file for `aws s3api put-bucket-policy --bucket payments --policy file://policy.json`:
+    rootgate journal backup --journal journal.db 0198c5a4-6f0e-7cc3-9b5e-2f1d6a1c7e42 > policy.json")]
+    Backup(BackupArguments),
 }
 
 /// Arguments of `verify`.
@@ -80,6 +101,12 @@ pub enum CommandError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] VerifyError),
+    /// A backup cannot be read.
+    #[error(transparent)]
+    Backup(#[from] ReadError),
+    /// No such backup.
+    #[error("there is no backup with this id, or it has expired: see `rootgate journal backups`")]
+    NoBackup,
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -93,6 +120,8 @@ pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCod
     match command {
         JournalCommand::Verify(arguments) => run_verify(&arguments, out).await,
         JournalCommand::List(arguments) => run_list(&arguments, out).await,
+        JournalCommand::Backups(arguments) => backups::run_backups(&arguments, out).await,
+        JournalCommand::Backup(arguments) => backups::run_backup(&arguments, out).await,
     }
 }
 

@@ -1,7 +1,10 @@
 //! The journal in SQLite; the only place that names sqlx.
 
+mod backups;
 mod error;
+mod schema;
 
+pub(super) use backups::BackupFilter;
 pub(super) use error::StoreError;
 
 use std::{path::Path, time::Duration};
@@ -11,22 +14,9 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use super::{BODY_BYTES_MAX, OpenError, RecordHash};
+use super::{BODY_BYTES_MAX, OpenError, POLICY_BYTES_MAX, RecordHash};
+use schema::Version;
 
-/// "RGJL" in the database's header says whose file it is (SQLite, "Database File Format", section 1.3.17).
-const APPLICATION_ID: i64 = 0x5247_4a4c;
-/// Version of the tables below.
-const SCHEMA_VERSION: i64 = 1;
-/// The triggers are for accidents; against intent there is the chain.
-const SCHEMA: [&str; 7] = [
-    "CREATE TABLE records (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL, body TEXT NOT NULL) STRICT",
-    "CREATE TABLE open_intents (idx INTEGER PRIMARY KEY, operation_id TEXT NOT NULL) STRICT",
-    "CREATE TABLE probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL) STRICT",
-    "CREATE TRIGGER records_no_update BEFORE UPDATE ON records BEGIN SELECT RAISE(ABORT, 'records are append-only'); END",
-    "CREATE TRIGGER records_no_delete BEFORE DELETE ON records BEGIN SELECT RAISE(ABORT, 'records are append-only'); END",
-    "PRAGMA application_id = 1380403788",
-    "PRAGMA user_version = 1",
-];
 /// `PRAGMA synchronous` of FULL: each commit is synced to the disk (SQLite, "PRAGMA synchronous").
 const SYNCHRONOUS_FULL: i64 = 2;
 
@@ -43,11 +33,13 @@ pub(super) enum WhenEmpty {
 #[derive(Debug)]
 pub(super) struct Database {
     connection: SqliteConnection,
+    version: Version,
 }
 
 /// One transaction, undone when it is dropped.
 pub(super) struct Transaction<'a> {
     inner: sqlx::Transaction<'a, Sqlite>,
+    version: Version,
 }
 
 /// A record as it is stored, believed in nothing.
@@ -77,8 +69,8 @@ impl Database {
         let options = SqliteConnectOptions::new().filename(path).busy_timeout(busy_timeout);
         // Nothing may be changed before it is known whose file it is.
         let mut database = Self::connect(options).await.map_err(|error| error.opening(path))?;
-        let known = database.check_schema(path).await?;
-        if !known && when_empty == WhenEmpty::Refuse {
+        database.version = database.find_version(path).await?;
+        if database.version == Version::Empty && when_empty == WhenEmpty::Refuse {
             return Err(OpenError::NotAJournal { path: path.to_owned(), application_id: 0 });
         }
         let prepared = async {
@@ -86,9 +78,6 @@ impl Database {
             database.execute("PRAGMA synchronous = FULL").await?;
             // macOS: a plain fsync leaves the data in the drive's cache.
             database.execute("PRAGMA fullfsync = ON").await?;
-            if !known {
-                database.initialise().await?;
-            }
             Ok((mode, database.number("PRAGMA synchronous").await?))
         };
         let (mode, synchronous) = prepared.await.map_err(|error: StoreError| error.opening(path))?;
@@ -98,6 +87,7 @@ impl Database {
         if synchronous != SYNCHRONOUS_FULL {
             return Err(OpenError::Unsupported { path: path.to_owned(), what: "full synchronisation" });
         }
+        database.bring_up_to_date(path).await?;
         Ok(database)
     }
 
@@ -113,56 +103,31 @@ impl Database {
             }
             connected => connected.map_err(|error| error.opening(path))?,
         };
-        if database.check_schema(path).await? {
-            Ok(database)
-        } else {
-            Err(OpenError::NotAJournal { path: path.to_owned(), application_id: 0 })
+        database.version = database.find_version(path).await?;
+        if database.version == Version::Empty {
+            return Err(OpenError::NotAJournal { path: path.to_owned(), application_id: 0 });
         }
+        Ok(database)
     }
 
     async fn connect(options: SqliteConnectOptions) -> Result<Self, StoreError> {
         // `trusted_schema`: a file from elsewhere must not run functions of its own choice.
         let options =
             options.pragma("trusted_schema", "OFF").pragma("cell_size_check", "ON").disable_statement_logging();
-        let mut database = Self { connection: options.connect().await? };
+        let mut database = Self { connection: options.connect().await?, version: Version::Empty };
         // Reads the file for the first time, so that what cannot be read fails here.
         database.number("SELECT count(*) FROM sqlite_schema").await?;
         Ok(database)
     }
 
-    /// Whether the file is a journal of a known version (true) or empty (false).
-    async fn check_schema(&mut self, path: &Path) -> Result<bool, OpenError> {
-        let facts = async {
-            let tables = self.number("SELECT count(*) FROM sqlite_schema").await?;
-            Ok((self.number("PRAGMA application_id").await?, self.number("PRAGMA user_version").await?, tables))
-        };
-        let path = path.to_owned();
-        match facts.await.map_err(|error: StoreError| error.opening(&path))? {
-            (0, 0, 0) => Ok(false),
-            (APPLICATION_ID, SCHEMA_VERSION, _) => Ok(true),
-            (APPLICATION_ID, found, _) if found > SCHEMA_VERSION => {
-                Err(OpenError::NewerSchema { path, found, known: SCHEMA_VERSION })
-            }
-            (application_id, ..) => Err(OpenError::NotAJournal { path, application_id }),
-        }
-    }
-
-    async fn initialise(&mut self) -> Result<(), StoreError> {
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        for statement in SCHEMA {
-            sqlx::query(statement).execute(&mut *transaction).await?;
-        }
-        Ok(transaction.commit().await?)
-    }
-
     /// Begins a transaction that writes: from here on nobody else does.
     pub(super) async fn write(&mut self) -> Result<Transaction<'_>, StoreError> {
-        Ok(Transaction { inner: self.connection.begin_with("BEGIN IMMEDIATE").await? })
+        Ok(Transaction { version: self.version, inner: self.connection.begin_with("BEGIN IMMEDIATE").await? })
     }
 
     /// Begins a transaction that sees the file as it is now, whatever is written meanwhile.
     pub(super) async fn read(&mut self) -> Result<Transaction<'_>, StoreError> {
-        Ok(Transaction { inner: self.connection.begin_with("BEGIN").await? })
+        Ok(Transaction { version: self.version, inner: self.connection.begin_with("BEGIN").await? })
     }
 
     /// Ends the connection; SQLite moves the log into the file.
@@ -244,10 +209,11 @@ impl Transaction<'_> {
         Ok(query.execute(&mut *self.inner).await?.rows_affected() == 1)
     }
 
-    /// Takes and gives back the room of the largest record, so that a commit shows whether one would fit.
+    /// Takes and gives back the room of the largest record and the largest policy, so that a commit shows whether one would fit.
     pub(super) async fn probe(&mut self) -> Result<(), StoreError> {
         const TAKE: &str = "INSERT OR REPLACE INTO probe (id, room) VALUES (1, zeroblob(?1))";
-        sqlx::query(TAKE).bind(body_bytes_max()).execute(&mut *self.inner).await?;
+        let room = body_bytes_max().saturating_add(policy_bytes_max());
+        sqlx::query(TAKE).bind(room).execute(&mut *self.inner).await?;
         sqlx::query("DELETE FROM probe").execute(&mut *self.inner).await?;
         Ok(())
     }
@@ -265,6 +231,10 @@ impl Transaction<'_> {
 
 fn body_bytes_max() -> i64 {
     i64::try_from(BODY_BYTES_MAX).unwrap_or(i64::MAX)
+}
+
+fn policy_bytes_max() -> i64 {
+    i64::try_from(POLICY_BYTES_MAX).unwrap_or(i64::MAX)
 }
 
 /// SQLite counts rows with a sign. No journal comes near the end, so what is beyond it is not there.

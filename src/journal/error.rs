@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use crate::types::OperationId;
+
 /// Why a journal could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -152,6 +154,17 @@ pub enum AppendError {
         /// The most that fits.
         bytes_max: usize,
     },
+    /// The policy is larger than any that AWS keeps. Nothing was recorded, so nothing may be changed.
+    #[error("the policy has {bytes} bytes, a backup holds at most {bytes_max}: change it by hand, with a copy of it")]
+    PolicyTooLarge {
+        /// Size of the policy.
+        bytes: usize,
+        /// The most that fits.
+        bytes_max: usize,
+    },
+    /// The operation has its backup already: a defect of the gateway. Nothing was recorded.
+    #[error("operation {0} has a backup already")]
+    SecondBackup(OperationId),
     /// The event cannot be written as JSON: a defect of the gateway. Nothing was recorded.
     #[error("the event cannot be encoded: {0}")]
     Unencodable(String),

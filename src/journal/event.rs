@@ -8,7 +8,11 @@ use std::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::types::{AccountId, Kind, OperationId};
+use super::backups::sha256_hex;
+use crate::{
+    clock::Timestamp,
+    types::{AccountId, Kind, OperationId},
+};
 
 /// One thing to record. In the stored body the variant's name is the member `event`, beside the variant's own members.
 #[derive(Clone, Debug, Serialize)]
@@ -35,8 +39,16 @@ pub enum Event {
     Stopped {},
     /// An act was allowed and is about to start.
     Intent(Intent),
-    /// What an act is about to remove, recorded before it is removed.
+    /// The policy that an act is about to change, kept before it is changed.
     Backup(Backup),
+    /// Kept policies were deleted because of their age. Their records, with hashes and reasons, stay.
+    BackupsExpired {
+        /// How many.
+        count: u64,
+        /// Those that were recorded before this moment.
+        #[serde(serialize_with = "as_text")]
+        older_than: Timestamp,
+    },
     /// How an act ended.
     Outcome(Outcome),
     /// An outcome whose intent is not open, which only a defect of the gateway can cause. Kept, since no outcome may be
@@ -80,16 +92,36 @@ pub struct Intent {
     pub policies: Vec<String>,
 }
 
-/// The only undo of a removal, durable before the removal.
+/// The only undo of a change, durable before the change. One for each operation.
+///
+/// It repeats who and why from its intent, so that a list of backups needs no other record.
 #[derive(Clone, Debug, Serialize)]
 pub struct Backup {
-    /// The operation.
+    /// The operation, whose id is the backup's too.
     #[serde(serialize_with = "as_text")]
     pub operation_id: OperationId,
     /// Index of its intent.
     pub intent_index: u64,
-    /// The policy document, byte for byte as AWS returned it.
-    pub previous_policy: String,
+    /// What kind of act.
+    #[serde(serialize_with = "as_text")]
+    pub operation: Kind,
+    /// Account that the resource is in.
+    #[serde(serialize_with = "as_text")]
+    pub account_id: AccountId,
+    /// ARN of the resource.
+    pub resource: String,
+    /// Region of the resource; empty where it is not known.
+    pub region: String,
+    /// Subject of the caller.
+    pub caller: String,
+    /// The caller's reason.
+    pub reason: String,
+    /// The caller's ticket.
+    pub ticket: Option<String>,
+    /// The policy document, byte for byte as AWS returned it, at most [`POLICY_BYTES_MAX`](super::POLICY_BYTES_MAX). In the
+    /// body stand `policy_sha256` and `policy_bytes` instead.
+    #[serde(flatten, serialize_with = "digest_of")]
+    pub policy: String,
 }
 
 /// How an act ended.
@@ -206,6 +238,17 @@ impl Event {
             access_key_id: None,
         })
     }
+}
+
+/// What a record says in place of a policy.
+#[derive(Serialize)]
+struct PolicyDigest {
+    policy_sha256: String,
+    policy_bytes: usize,
+}
+
+fn digest_of<S: Serializer>(policy: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    PolicyDigest { policy_sha256: sha256_hex(policy), policy_bytes: policy.len() }.serialize(serializer)
 }
 
 fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

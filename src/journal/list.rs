@@ -47,18 +47,18 @@ pub async fn list(path: &Path, from: u64, limit: u32) -> Result<Vec<ListedRecord
 }
 
 /// Opens for reading.
-pub(super) async fn open(path: &Path) -> Result<Database, VerifyError> {
+pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
     let absolute = match tokio::fs::canonicalize(path).await {
         Ok(absolute) => absolute,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(VerifyError::Unreadable(OpenError::Missing(path.to_owned())));
+            return Err(OpenError::Missing(path.to_owned()));
         }
         Err(source) => {
-            return Err(VerifyError::Unreadable(OpenError::Inaccessible { path: path.to_owned(), source }));
+            return Err(OpenError::Inaccessible { path: path.to_owned(), source });
         }
     };
     if !absolute.is_file() {
-        return Err(VerifyError::Unreadable(OpenError::NotAFile(absolute)));
+        return Err(OpenError::NotAFile(absolute));
     }
-    Database::open_reader(&absolute, BUSY_TIMEOUT).await.map_err(VerifyError::Unreadable)
+    Database::open_reader(&absolute, BUSY_TIMEOUT).await
 }

@@ -5,10 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     Bounds, Event, Journal, OpenError, Position, RecordHash,
+    backups::READERS_MAX,
     database::{Database, StoreError, StoredIntent, StoredRecord, WhenEmpty},
     file::{Identity, guard},
     record::{Body, Effect, Oversize, encode},
@@ -79,6 +80,7 @@ impl Journal {
             health: writer.watchdog().health(),
             stalled: writer.watchdog().stalled(),
             backoff_max: bounds.backoff_max,
+            readers: Arc::new(Semaphore::new(READERS_MAX)),
         };
         let head = writer.head();
         tokio::spawn(writer.run(waiting));
@@ -100,7 +102,7 @@ async fn close_interrupted(
 ) -> Result<(), OpenError> {
     let unwritable = |failure| OpenError::Unwritable(Arc::new(failure));
     // Without requests this is a probe.
-    writer.write_batch(&[]).await.map_err(unwritable)?;
+    writer.write_batch(&[], None).await.map_err(unwritable)?;
     for batch in interrupted.chunks(batch_events_max) {
         let mut requests = Vec::with_capacity(batch.len());
         for intent in batch {
@@ -109,7 +111,7 @@ async fn close_interrupted(
                 requests.push(Request::new(encoded, false, false).0);
             }
         }
-        writer.write_batch(&requests).await.map_err(unwritable)?;
+        writer.write_batch(&requests, None).await.map_err(unwritable)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The journal as its users see it. What the tests share is here.
 
 mod append;
+mod backups;
 mod failures;
 mod opening;
 mod tampering;
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    clock::{ManualClock, Timestamp},
+    clock::{Clock as _, ManualClock, Timestamp},
     types::{Kind, OperationId},
 };
 

@@ -1,5 +1,7 @@
 //! Finds every edit of a journal, without trusting whoever wrote it.
 
+mod backups;
+
 use std::{
     collections::{BTreeMap, HashMap},
     path::Path,
@@ -12,6 +14,8 @@ use super::{
     record::{Body, Effect},
 };
 use crate::clock::Timestamp;
+
+use self::backups::{Backups, Finding};
 
 /// What a journal that is whole holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +100,15 @@ pub enum Fault {
     /// The list of open intents differs from the records.
     #[error("the list of open intents does not agree with the records about it")]
     OpenIntents,
+    /// A policy was deleted that has not expired.
+    #[error("the policy that it backed up is missing, and has not expired")]
+    BackupMissing,
+    /// The stored policy is not the one that was backed up.
+    #[error("the policy that it backed up is not the one that is stored: it {0}")]
+    Backup(&'static str),
+    /// A policy was put in.
+    #[error("a policy is stored for it, but it is no backup")]
+    StrayBackup,
     /// The database itself is damaged there.
     #[error("the database cannot be read there: {0}")]
     Corrupt(String),
@@ -125,6 +138,7 @@ pub async fn verify(path: &Path, expect: &[Expectation]) -> Result<Verified, Ver
     }
     chain.check_end()?;
     check_open_intents(&mut transaction, &chain, path).await?;
+    check_backups(&mut transaction, &chain, path).await?;
     transaction.rollback().await.map_err(|error| chain.unreadable(error, path))?;
     database.close().await.map_err(|error| chain.unreadable(error, path))?;
     Ok(chain.verified())
@@ -135,6 +149,7 @@ struct Chain {
     head: Option<Position>,
     open: BTreeMap<u64, String>,
     interrupted: u64,
+    backups: Backups,
     /// Hashes that receipts say, by index.
     receipts: HashMap<u64, Vec<RecordHash>>,
 }
@@ -145,7 +160,7 @@ impl Chain {
         for Expectation { index, hash } in expect {
             receipts.entry(*index).or_default().push(*hash);
         }
-        Self { head: None, open: BTreeMap::new(), interrupted: 0, receipts }
+        Self { head: None, open: BTreeMap::new(), interrupted: 0, backups: Backups::default(), receipts }
     }
 
     fn next_index(&self) -> u64 {
@@ -176,6 +191,7 @@ impl Chain {
             return Err(Fault::Time(body.recorded_at));
         }
         self.count(index, &body)?;
+        self.backups.count(&body)?;
         self.head = Some(Position { index, hash, recorded_at: body.recorded_at });
         Ok(())
     }
@@ -222,6 +238,14 @@ impl Chain {
             interrupted: self.interrupted,
         }
     }
+}
+
+/// Each policy that was backed up is as it was, or has expired.
+async fn check_backups(transaction: &mut Transaction<'_>, chain: &Chain, path: &Path) -> Result<(), VerifyError> {
+    chain.backups.check(transaction).await.map_err(|finding| match finding {
+        Finding::Bad(index, fault) => VerifyError::Tampered { index, fault },
+        Finding::Unreadable(error) => chain.unreadable(error, path),
+    })
 }
 
 /// The list says exactly what the records say.

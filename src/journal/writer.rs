@@ -2,6 +2,7 @@
 
 mod batch;
 
+use batch::Written;
 pub(super) use batch::{Reply, Request};
 
 use std::{mem, path::PathBuf, sync::Arc};
@@ -15,12 +16,17 @@ use super::{
     record::{Encoded, Oversize, encode},
     watchdog::Watchdog,
 };
-use crate::{clock::Clock, types::OperationId};
+use crate::{
+    clock::{Clock, Timestamp},
+    types::OperationId,
+};
 
 /// What the writer is asked.
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Request),
+    /// Deletes backups that were recorded before this moment, some at a time; answers how many.
+    Expire(Timestamp, oneshot::Sender<Result<u64, AppendError>>),
     Close(oneshot::Sender<Result<(), AppendError>>),
     /// Runs a statement on the writer's own connection.
     #[cfg(test)]
@@ -140,11 +146,14 @@ impl Writer {
     /// Writes what is in front of a request to close, and hands that back.
     async fn serve(&mut self, commands: Vec<Command>) -> Option<oneshot::Sender<Result<(), AppendError>>> {
         let mut requests = Vec::with_capacity(commands.len());
+        let mut expiries = Vec::new();
         let mut close = None;
         for command in commands {
             match command {
                 Command::Append(request) if close.is_none() => requests.push(request),
                 Command::Append(request) => request.answer(Err(AppendError::Closed)),
+                Command::Expire(older_than, reply) if close.is_none() => expiries.push((older_than, reply)),
+                Command::Expire(_, reply) => drop(reply.send(Err(AppendError::Closed))),
                 Command::Close(reply) if close.is_none() => close = Some(reply),
                 Command::Close(reply) => drop(reply.send(Err(AppendError::Closed))),
                 #[cfg(test)]
@@ -166,28 +175,43 @@ impl Writer {
         if !requests.is_empty() || !self.orphans.is_empty() || !self.watchdog.is_writable() {
             self.write(requests).await;
         }
+        for (older_than, reply) in expiries {
+            let written = self.commit(&[], Some(older_than)).await;
+            let _ = reply.send(written.map(|written| written.expired).map_err(AppendError::Unwritable));
+        }
         close
     }
 
     /// Makes the requests durable and answers them.
     pub(super) async fn write(&mut self, requests: Vec<Request>) {
-        self.writes += 1;
-        self.watchdog.begin(self.writes);
-        let written = self.write_batch(&requests).await;
-        match written {
-            Ok(answers) => {
-                if !self.watchdog.is_writable() {
-                    tracing::info!(path = %self.path.display(), "the journal can be written");
-                }
-                self.watchdog.end(Health::Writable);
+        match self.commit(&requests, None).await {
+            Ok(Written { answers, .. }) => {
                 for (request, answer) in requests.into_iter().zip(answers) {
                     self.answer(request, answer);
                 }
             }
             Err(failure) => {
+                requests.into_iter().for_each(|r| r.answer(Err(AppendError::Unwritable(Arc::clone(&failure)))));
+            }
+        }
+    }
+
+    /// One transaction under the eye of the watchdog; health says how it ended.
+    async fn commit(&mut self, requests: &[Request], expire: Option<Timestamp>) -> Result<Written, Arc<WriteFailure>> {
+        self.writes += 1;
+        self.watchdog.begin(self.writes);
+        match self.write_batch(requests, expire).await {
+            Ok(written) => {
+                if !self.watchdog.is_writable() {
+                    tracing::info!(path = %self.path.display(), "the journal can be written");
+                }
+                self.watchdog.end(Health::Writable);
+                Ok(written)
+            }
+            Err(failure) => {
                 let failure = self.fail(failure).await;
                 self.watchdog.end(Health::Unwritable(failure.to_string()));
-                requests.into_iter().for_each(|r| r.answer(Err(AppendError::Unwritable(Arc::clone(&failure)))));
+                Err(failure)
             }
         }
     }

@@ -29,7 +29,8 @@ async fn kill_9_between_intent_and_outcome_loses_no_record_of_the_act() {
     let before = records(&journal).await;
     let [.., intent, backup] = before.as_slice() else { panic!("{before:?}") };
     assert_eq!((intent.event(), backup.event()), ("Intent", "Backup"), "both were durable before the act");
-    assert_eq!(backup.text("previous_policy"), policy, "the undo survives");
+    let kept = rootgate::journal::read_backup(&journal, backup.text("operation_id")).await.unwrap().unwrap();
+    assert_eq!(kept.policy, policy, "the undo survives");
 
     site.aws.clear_faults();
     let gateway = site.serve().await;

@@ -82,6 +82,25 @@ fn every_bound_holds_on_both_sides() {
     }
 }
 
+#[test]
+fn backups_are_kept_for_days() {
+    let retention = |value: &str| parse(&format!("{MINIMAL}[backups]\nretention = {value}\n"));
+    let day = Duration::from_secs(86_400);
+    assert_eq!(parse(MINIMAL).unwrap().backups.retention, 400 * day);
+    for (value, days) in [("'1d'", 1), ("'30d'", 30), ("'0400d'", 400), ("'3650d'", 3650)] {
+        assert_eq!(retention(value).unwrap().backups.retention, days * day, "{value}");
+    }
+    for value in ["'0d'", "'3651d'", "'99999999999999999999d'"] {
+        let expected = "f:18:13: backups.retention: must be from 1d to 3650d (leave it out for 400d)";
+        assert_eq!(retention(value).unwrap_err().to_string().trim(), expected, "{value}");
+    }
+    for value in ["''", "'d'", "'400'", "'24h'", "'-1d'", "'+1d'", "'1.5d'", "'1d '", "'٣d'"] {
+        let error = retention(value).unwrap_err().to_string();
+        assert!(error.contains("must be days (write a whole number of days and d in quotes"), "{value}: {error}");
+    }
+    assert!(retention("400").unwrap_err().to_string().contains("must be a number of days in a string, not an integer"));
+}
+
 fn assert_bound(section: &str, key: &str, value: &str, accepted: bool) {
     let line = format!("{key} = {value}");
     let text = match section {

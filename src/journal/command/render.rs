@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::{
-    super::{Expectation, Fault, ListedRecord, Verified},
+    super::{Expectation, Fault, ListedRecord, PolicyBackup, Verified},
     VerifyArguments,
 };
 use crate::types::printable;
@@ -86,6 +86,49 @@ pub(super) fn record(out: &mut dyn Write, record: &ListedRecord) -> io::Result<(
         writeln!(out, "    {DIM}{}{DIM:#} {}", printable(name), plain(value))?;
     }
     writeln!(out, "    {DIM}hash {}{DIM:#}", record.hash)
+}
+
+pub(super) fn backup(out: &mut dyn Write, backup: &PolicyBackup) -> io::Result<()> {
+    let bold = Style::new().bold();
+    writeln!(
+        out,
+        "{bold}{}{bold:#} {DIM}{}{DIM:#} record {}",
+        printable(&backup.id),
+        backup.created_at,
+        backup.journal_index
+    )?;
+    let facts = [
+        ("account_id", backup.account_id.as_str()),
+        ("resource", &backup.resource),
+        ("region", &backup.region),
+        ("operation", &backup.operation),
+        ("caller", &backup.caller),
+        ("reason", &backup.reason),
+        ("ticket", backup.ticket.as_deref().unwrap_or_default()),
+        ("policy_sha256", &backup.policy_sha256),
+    ];
+    for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(out, "    {DIM}{name}{DIM:#} {}", printable(value))?;
+    }
+    writeln!(out, "    {DIM}policy_bytes{DIM:#} {}", backup.policy.len())
+}
+
+pub(super) fn backup_json(out: &mut dyn Write, backup: &PolicyBackup) -> io::Result<()> {
+    let answer = json!({
+        "id": backup.id,
+        "journal_index": backup.journal_index,
+        "created_at": backup.created_at.to_string(),
+        "account_id": backup.account_id,
+        "resource": backup.resource,
+        "region": backup.region,
+        "operation": backup.operation,
+        "caller": backup.caller,
+        "reason": backup.reason,
+        "ticket": backup.ticket,
+        "policy_sha256": backup.policy_sha256,
+        "policy_bytes": backup.policy.len(),
+    });
+    writeln!(out, "{answer}")
 }
 
 fn style_of(event: &str, members: &serde_json::Map<String, Value>) -> Style {

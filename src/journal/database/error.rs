@@ -40,7 +40,7 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
-    pub(super) const fn new(message: String) -> Self {
+    pub(in super::super) const fn new(message: String) -> Self {
         Self { kind: StoreErrorKind::Other, message }
     }
 

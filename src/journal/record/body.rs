@@ -33,6 +33,11 @@ impl Body {
         Ok(Self { index, recorded_at, effect, members })
     }
 
+    /// A member that is a moment.
+    pub(in super::super) fn time(&self, member: &str) -> Option<Timestamp> {
+        self.text(member).and_then(timestamp)
+    }
+
     /// A member that is text.
     pub(in super::super) fn text(&self, member: &str) -> Option<&str> {
         text_of(&self.members, member)

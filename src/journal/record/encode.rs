@@ -1,10 +1,12 @@
 //! Events as JSON, within the bound of a body.
 
+use std::sync::Arc;
+
 use serde::Serialize as _;
 use serde_json::{Value, json};
 
 use super::{
-    super::{AppendError, Event},
+    super::{AppendError, Backup, Event, POLICY_BYTES_MAX},
     BODY_BYTES_MAX,
 };
 use crate::types::OperationId;
@@ -35,6 +37,8 @@ pub(in super::super) struct Encoded {
     pub effect: Effect,
     /// The operation, if this is an intent.
     pub intent: Option<OperationId>,
+    /// What goes into the table of backups, if this is one.
+    pub backup: Option<Arc<Backup>>,
 }
 
 /// What a record does to the list of open intents.
@@ -54,6 +58,10 @@ pub(in super::super) enum Effect {
 
 /// Encodes an event.
 pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Encoded, AppendError> {
+    let backup = if let Event::Backup(backup) = event { Some(backup) } else { None };
+    if let Some(bytes) = backup.map(|backup| backup.policy.len()).filter(|bytes| *bytes > POLICY_BYTES_MAX) {
+        return Err(AppendError::PolicyTooLarge { bytes, bytes_max: POLICY_BYTES_MAX });
+    }
     let unencodable = |error: serde_json::Error| AppendError::Unencodable(error.to_string());
     let json = serde_json::to_string(event).map_err(unencodable)?;
     let json = match oversize {
@@ -64,7 +72,8 @@ pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Enco
         Oversize::Trim => trim(event.serialize(serde_json::value::Serializer).map_err(unencodable)?),
     };
     let intent = if let Event::Intent(intent) = event { Some(intent.operation_id) } else { None };
-    Ok(Encoded { json, effect: effect(event), intent })
+    let backup = backup.map(|backup| Arc::new(backup.clone()));
+    Ok(Encoded { json, effect: effect(event), intent, backup })
 }
 
 fn effect(event: &Event) -> Effect {
@@ -80,6 +89,7 @@ fn effect(event: &Event) -> Effect {
         | Event::Reloaded { .. }
         | Event::Stopped {}
         | Event::Backup(_)
+        | Event::BackupsExpired { .. }
         | Event::StrayOutcome(_)
         | Event::Refusal(_) => Effect::None,
     }

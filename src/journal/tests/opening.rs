@@ -74,8 +74,8 @@ async fn somebody_elses_database_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_by_writer_and_reader() {
     let fixture = closed_with(vec![started()]).await;
-    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 2").await;
-    assert!(matches!(refused(&fixture).await, OpenError::NewerSchema { found: 2, known: 1, .. }));
+    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 3").await;
+    assert!(matches!(refused(&fixture).await, OpenError::NewerSchema { found: 3, known: 2, .. }));
     let error = verify(&fixture.path, &[]).await.unwrap_err();
     assert!(matches!(error, VerifyError::Unreadable(OpenError::NewerSchema { .. })), "{error}");
 }

@@ -6,9 +6,11 @@ use std::mem;
 use tokio::sync::oneshot;
 
 use super::{Connected, Doubt, Doubted, LANDED_MAX, Writer};
+use crate::clock::Timestamp;
 use crate::journal::{
-    AppendError, Event, Position, RecordHash, WriteFailure,
+    AppendError, Event, PolicyBackup, Position, RecordHash, WriteFailure,
     database::{Database, StoreError, Transaction, WhenEmpty},
+    expiry::EXPIRED_BACKUPS_MAX,
     file::{Identity, exists},
     record::{Effect, Encoded, Oversize, body_text, encode},
 };
@@ -44,6 +46,13 @@ impl Request {
     }
 }
 
+/// What became of a batch.
+pub(in crate::journal) struct Written {
+    pub(super) answers: Vec<Reply>,
+    /// How many backups were deleted.
+    pub(super) expired: u64,
+}
+
 /// The records of a transaction that is not committed yet.
 struct Draft {
     head: Option<Position>,
@@ -51,15 +60,20 @@ struct Draft {
 }
 
 impl Writer {
-    /// Commits the requests, after whatever earlier failures left to be done, and answers each.
-    pub(in crate::journal) async fn write_batch(&mut self, requests: &[Request]) -> Result<Vec<Reply>, WriteFailure> {
-        let probe = requests.is_empty() || !self.watchdog.is_writable();
+    /// Commits the requests, after whatever earlier failures left to be done, and answers each. Then deletes some of the
+    /// backups that were recorded before `expire`.
+    pub(in crate::journal) async fn write_batch(
+        &mut self,
+        requests: &[Request],
+        expire: Option<Timestamp>,
+    ) -> Result<Written, WriteFailure> {
+        let probe = (requests.is_empty() && expire.is_none()) || !self.watchdog.is_writable();
         let path = self.path.clone();
         let mut connected = self.connect().await?;
-        let written = self.transact(&mut connected, requests, probe).await;
+        let written = self.transact(&mut connected, requests, expire, probe).await;
         let identity = connected.identity;
         self.connected = Some(connected);
-        let (draft, answers) = written?;
+        let (draft, written) = written?;
         // SQLite commits happily into a file that nobody can find any more.
         if let Err(failure) = identity.check(&path).await {
             self.doubt(draft);
@@ -76,10 +90,13 @@ impl Writer {
         self.head = draft.head;
         self.orphans.clear();
         let told = |position: &Position| {
-            requests.iter().zip(&answers).any(|(r, answer)| r.again && matches!(answer, Ok(told) if told == position))
+            requests
+                .iter()
+                .zip(&written.answers)
+                .any(|(r, answer)| r.again && matches!(answer, Ok(told) if told == position))
         };
         self.landed.retain(|(_, position)| !told(position));
-        Ok(answers)
+        Ok(written)
     }
 
     /// The connection, opened again if it was given up.
@@ -104,8 +121,9 @@ impl Writer {
         &mut self,
         connected: &mut Connected,
         requests: &[Request],
+        expire: Option<Timestamp>,
         probe: bool,
-    ) -> Result<(Draft, Vec<Reply>), WriteFailure> {
+    ) -> Result<(Draft, Written), WriteFailure> {
         let path = self.path.clone();
         let failed = |error: StoreError| error.writing(&path);
         let mut transaction = connected.database.write().await.map_err(failed)?;
@@ -135,11 +153,15 @@ impl Writer {
                     .map_err(failed)?,
             });
         }
+        let expired = match expire {
+            Some(older_than) => self.expire(&mut transaction, &mut draft, older_than).await.map_err(failed)?,
+            None => 0,
+        };
         if let Err(error) = transaction.commit().await {
             self.doubt(draft);
             return Err(failed(error));
         }
-        Ok((draft, answers))
+        Ok((draft, Written { answers, expired }))
     }
 
     /// Compares the file's last record with ours, and so learns what became of a commit that failed.
@@ -206,14 +228,39 @@ impl Writer {
         {
             return Ok(Err(AppendError::NoOpenIntent(*intent_index)));
         }
+        if let Some(backup) = &encoded.backup
+            && transaction.backup_index(&backup.operation_id.to_string()).await?.is_some()
+        {
+            return Ok(Err(AppendError::SecondBackup(backup.operation_id)));
+        }
         let (position, body) = self.next(draft.head, &encoded.json);
         transaction.insert(position.index, position.hash, &body).await?;
+        if let Some(backup) = &encoded.backup {
+            transaction.insert_backup(&PolicyBackup::of(backup, position)).await?;
+        }
         if let Effect::Opens { operation_id } = &encoded.effect {
             transaction.open_intent(position.index, operation_id).await?;
         }
         draft.head = Some(position);
         draft.records.push(Doubted { encoded: encoded.clone(), position, persistent });
         Ok(Ok(position))
+    }
+
+    /// Deletes some backups, and says so in the same transaction.
+    async fn expire(
+        &self,
+        transaction: &mut Transaction<'_>,
+        draft: &mut Draft,
+        older_than: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let count = transaction.expire_backups(older_than, EXPIRED_BACKUPS_MAX).await?;
+        if count > 0 {
+            let encoded = encode(&Event::BackupsExpired { count, older_than }, Oversize::Refuse);
+            let encoded = encoded.map_err(|error| StoreError::new(error.to_string()))?;
+            // It closes no intent and is no backup, so it is never turned down.
+            let _ = self.add(transaction, draft, &encoded, false).await?;
+        }
+        Ok(count)
     }
 
     /// The record after `head`. Time never goes backwards along the chain.

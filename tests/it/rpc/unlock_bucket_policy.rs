@@ -1,4 +1,7 @@
-use rootgate::pb::{self, Verification};
+use rootgate::{
+    journal::read_backup,
+    pb::{self, Verification},
+};
 use tonic::Code;
 
 use crate::harness::{ANALYTICS, AUDITOR, OPERATOR, PAYMENTS, STRANGER, World, answer, refused, unlock_bucket};
@@ -38,7 +41,11 @@ async fn the_receipt_leads_to_the_journal_and_to_cloudtrail() {
     assert_eq!(intent.text("account_id"), PAYMENTS);
     assert_eq!(intent.text("resource"), "arn:aws:s3:::payments-ledger");
     let backup = records.iter().find(|record| record.index == outcome.number("detail/backup_index")).unwrap();
-    assert_eq!(backup.text("previous_policy"), done.previous_policy, "the undo is recorded before the removal");
+    assert_eq!(backup.event(), "Backup", "the undo is recorded before the removal");
+    let kept = read_backup(&world.journal_path(), &receipt.operation_id).await.unwrap().unwrap();
+    assert_eq!((kept.journal_index, kept.policy.as_str()), (backup.index, done.previous_policy.as_str()));
+    assert_eq!(backup.text("policy_sha256"), kept.policy_sha256);
+    assert_eq!((kept.caller.as_str(), kept.account_id.as_str()), (OPERATOR, PAYMENTS));
 
     assert!(receipt.access_key_id.starts_with("ASIA"));
     let made: Vec<_> = receipt.aws_calls.iter().map(|call| call.request_id.clone()).collect();
