@@ -4,8 +4,10 @@
 //! - resident memory, idle and after the load
 //! - what the gateway adds to a call: `AssumeRoot` through it, against `sts:AssumeRoot` by the SDK on the same simulator,
 //!   taken in turns. Once with the journal on a disk and once in memory (`/dev/shm`), so that fsync is counted apart.
+//! - how many AWS calls each act waits for, one after another
 //!
-//! It measures and prints; it judges nothing, since a busy machine is no defect.
+//! It measures and prints; times and memory it does not judge, since a busy machine is no defect. More AWS calls than aimed
+//! are one, and fail the bench. `cargo bench --bench figures -- calls` runs that section alone.
 
 #![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
 #![allow(
@@ -16,6 +18,8 @@
 )]
 #![allow(clippy::indexing_slicing, clippy::large_futures, reason = "as above")]
 
+#[path = "figures/calls.rs"]
+mod calls;
 #[path = "../tests/support/pki.rs"]
 mod pki;
 
@@ -24,7 +28,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
@@ -50,18 +54,30 @@ const CALLS_PER_BATCH: usize = 80;
 const BATCHES: usize = 5;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
     let aws = Simulator::start(Scenario::example()).await.unwrap();
     println!("rootgate figures ({} cores)\n", std::thread::available_parallelism().map_or(0, usize::from));
+    if std::env::args().any(|argument| argument == "calls") {
+        return judge(calls::critical_paths(&aws).await);
+    }
     starts(&aws).await;
     // Not on the machine's /tmp, which is often in memory.
     fs::create_dir_all("target").unwrap();
     for (place, folder) in [("disk", tempfile::tempdir_in("target").unwrap()), ("memory", memory_folder())] {
         overhead(&aws, place, &folder).await;
     }
+    let within = calls::critical_paths(&aws).await;
     aws.stop().await;
     lockout_analysis();
+    judge(within)
+}
+
+fn judge(within: bool) -> ExitCode {
+    if !within {
+        println!("\nan act waits for more AWS calls than aimed; see OVER above");
+    }
+    if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// A policy of 20 KB, as large as S3 takes.
@@ -259,7 +275,7 @@ fn config_toml(endpoint: &str) -> String {
          [listeners.main.tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"\nclient_ca = \"ca.pem\"\n\
          [authentication.mtls]\nspiffe_trust_domains = [\"example.org\"]\n\
          [authorization]\npolicies = [\"policy.cedar\"]\n\
-         [aws]\nhome_region = \"us-east-1\"\nallowed_regions = [\"us-east-1\"]\nassume_root_per_second_max = 100\n\
+         [aws]\nhome_region = \"us-east-1\"\nallowed_regions = [\"us-east-1\", \"eu-west-1\"]\nassume_root_per_second_max = 100\n\
          [aws.development]\nendpoint = \"{endpoint}\"\nallow_endpoint_override = \"{ENDPOINT_OVERRIDE_SENTENCE}\"\n\
          [limits.caller]\noperations_per_minute = 60000\nburst = 10000\nin_flight_max = 64\n\
          [journal]\npath = \"journal.db\"\n"
