@@ -36,7 +36,7 @@ pub use tree::{Member, Placement, Tree, TreeErrors, Unit};
 
 use std::collections::BTreeSet;
 
-use crate::types::{AccountId, BucketName, Kind, QueueRef, Reason, Region, TaskPolicy, Ticket};
+use crate::types::{AccountId, BucketName, Etag, Kind, QueueRef, Reason, Region, TaskPolicy, Ticket};
 
 /// What an operation tells about itself, so that it can be judged and recorded.
 pub trait Ask {
@@ -52,8 +52,14 @@ pub trait Ask {
     /// Why it is asked for.
     fn why(&self) -> &Why;
 
-    /// Its arguments, under the names that the schema gives them.
+    /// How far it may go; none for an act that changes nothing anyway.
+    fn terms(&self) -> Option<&Terms>;
+
+    /// Its own arguments, under the names that the schema gives them. The terms come beside them.
     fn arguments(&self) -> Vec<(&'static str, Argument)>;
+
+    /// What the journal keeps of it beside, because policy does not judge by it.
+    fn particulars(&self) -> Vec<(&'static str, String)>;
 }
 
 /// An operation that needs a root session. What is none can open none: `aws` takes permits of these only.
@@ -69,6 +75,15 @@ pub struct Why {
     pub reason: Reason,
     /// A reference in the caller's tracker.
     pub ticket: Option<Ticket>,
+}
+
+/// How far an act that changes something may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Say what would be done, and change nothing.
+    pub validate_only: bool,
+    /// Act only on the state with this digest.
+    pub etag: Option<Etag>,
 }
 
 /// What an operation acts on.
@@ -112,6 +127,8 @@ pub enum Argument {
     Number(i64),
     /// A set of texts.
     Texts(BTreeSet<&'static str>),
+    /// Yes or no.
+    Flag(bool),
 }
 
 impl From<&Argument> for serde_json::Value {
@@ -120,6 +137,7 @@ impl From<&Argument> for serde_json::Value {
             Argument::Text(text) => text.as_str().into(),
             Argument::Number(number) => (*number).into(),
             Argument::Texts(texts) => texts.iter().copied().collect(),
+            Argument::Flag(flag) => (*flag).into(),
         }
     }
 }

@@ -57,6 +57,12 @@ impl Aws {
         &self.directory
     }
 
+    /// Region of STS, and of the first look for a bucket.
+    #[must_use]
+    pub fn home_region(&self) -> &Region {
+        &self.platform.settings().home_region
+    }
+
     /// Whether anything may be done in this region.
     ///
     /// # Errors

@@ -72,6 +72,18 @@ pub enum ErrorReason {
     AwsMisconfigured,
     /// STS is not active in the region for the target account.
     RegionDisabled,
+    /// The state is not the one that the plan saw.
+    StaleEtag,
+    /// The policy is not understood well enough to change a part of it.
+    PolicyNotUnderstood,
+    /// The policy has no such statement, or several.
+    StatementNotFound,
+    /// The policy to install would lock the account's administrators out.
+    WouldLock,
+    /// The policy to install grants more than was accepted.
+    WouldExpose,
+    /// There is no such backup of this resource.
+    BackupNotFound,
     /// Part of what was asked for was done; the details say which part.
     Incomplete,
     /// The act may have been done, and no read could tell.
@@ -116,6 +128,12 @@ impl ErrorReason {
             Self::AwsConflict => "AWS_CONFLICT",
             Self::AwsMisconfigured => "AWS_MISCONFIGURED",
             Self::RegionDisabled => "REGION_DISABLED",
+            Self::StaleEtag => "STALE_ETAG",
+            Self::PolicyNotUnderstood => "POLICY_NOT_UNDERSTOOD",
+            Self::StatementNotFound => "STATEMENT_NOT_FOUND",
+            Self::WouldLock => "WOULD_LOCK",
+            Self::WouldExpose => "WOULD_EXPOSE",
+            Self::BackupNotFound => "BACKUP_NOT_FOUND",
             Self::Incomplete => "INCOMPLETE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Internal => "INTERNAL",

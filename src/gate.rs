@@ -42,7 +42,7 @@ use crate::{
 };
 
 use self::{
-    backups::JournalBackups,
+    backups::{JournalBackups, StoredBackups},
     callers::{Callers, Turn},
     failures::{out_of_time, panicked, permission_denied, unauthenticated, unrecorded},
     flood::Flood,
@@ -234,7 +234,9 @@ impl Gate {
             Ok(lock) => lock,
             Err(error) => return Err(self.record_refusal(id, claims, refused(&permit, error)).await),
         };
-        let means = Means { aws: &self.aws, explainer: Explainer::new(&policies, &at) };
+        let backups = StoredBackups(&self.journal);
+        let explainer = Explainer::new(&policies, &at);
+        let means = Means { aws: &self.aws, explainer, backups: &backups, now };
         // Boxed: the future of an act is large, and lives in the task for long.
         Box::pin(self.act(id, &permit, means)).await
     }
@@ -293,8 +295,10 @@ impl Gate {
         let intent = self.journal.append(Event::Intent(records::intent(id, permit))).await;
         // No durable intent, no act.
         let intent = intent.map_err(|error| unrecorded(&error))?;
-        let backups = JournalBackups::new(&self.journal, id, intent.index, permit);
+        let backups = JournalBackups::new(self.journal.clone(), id, intent.index, permit);
         let trail = Trail::with_backups(Arc::new(backups));
+        let plans = permit.operation().terms().is_some_and(|terms| terms.validate_only);
+        let trail = if plans { trail.planning() } else { trail };
         let act = async {
             let output = O::act(permit, means, &trail).await?;
             Ok((O::conclude(&output), output))

@@ -3,26 +3,47 @@
 mod allow_password_recovery;
 mod assume_root;
 mod audit_root_credentials;
+mod backups;
+mod bucket;
 mod delete_root_credentials;
 mod explain_access;
+mod inventory;
+mod list_policy_backups;
+mod plan;
+mod policy_change;
+mod policy_document;
+mod queue;
+mod restore;
+mod restore_bucket_policy;
+mod restore_queue_policy;
+mod state;
 mod unlock;
 mod unlock_bucket_policy;
 mod unlock_queue_policy;
 
 pub use allow_password_recovery::{AllowPasswordRecovery, RecoveryAllowed};
-pub use assume_root::{AssumeRoot, SessionDuration};
+pub use assume_root::{AssumeRoot, RootAssumed, SessionDuration};
 pub use audit_root_credentials::{AuditRootCredentials, RootCredentialsAudit, UsedAccessKey};
+pub use backups::{BackupQuery, PolicyBackup, PolicyBackups};
 pub use delete_root_credentials::{DeleteRootCredentials, Deletion, DeletionStatus, RootCredentialsDeletion};
 pub use explain_access::{AccessExplained, ExplainAccess};
-pub use unlock::{PreviousPolicy, Unlocked};
-pub use unlock_bucket_policy::{BucketUnlocked, UnlockBucketPolicy};
-pub use unlock_queue_policy::{QueueUnlocked, UnlockQueuePolicy};
+pub use list_policy_backups::{ListPolicyBackups, PolicyBackupList};
+pub use plan::{Plan, PlannedCall, PlannedPolicy};
+pub use policy_change::{JudgedStatement, PolicyChange, PolicyResult, PreviousPolicy};
+pub use policy_document::PolicyDocument;
+pub use restore::Restoration;
+pub use restore_bucket_policy::RestoreBucketPolicy;
+pub use restore_queue_policy::RestoreQueuePolicy;
+pub use unlock::UnlockMode;
+pub use unlock_bucket_policy::{BucketPolicyChange, UnlockBucketPolicy};
+pub use unlock_queue_policy::{QueuePolicyChange, UnlockQueuePolicy};
 
 use serde_json::Value;
 
 use crate::{
     authz::{Ask, Circumstances, Engine, Explanation, Permit, Question},
     aws::{Aws, Trail},
+    clock::Timestamp,
     error::Error,
 };
 
@@ -50,6 +71,10 @@ pub struct Means<'g> {
     pub aws: &'g Aws,
     /// The policies that allowed the act, for explanations.
     pub explainer: Explainer<'g>,
+    /// What policies were before earlier acts.
+    pub backups: &'g dyn PolicyBackups,
+    /// When the decision was made.
+    pub now: Timestamp,
 }
 
 /// The policies in force, which can be asked and give no permit: an act can allow itself nothing.
@@ -101,6 +126,8 @@ pub enum Verification {
     PendingPropagation,
     /// AWS acknowledged the change; the state could not be read again.
     Unreadable,
+    /// AWS acknowledged the change; a read shows neither the old nor the new state.
+    Overtaken,
 }
 
 impl Verification {
@@ -112,6 +139,7 @@ impl Verification {
             Self::Verified => "VERIFIED",
             Self::PendingPropagation => "PENDING_PROPAGATION",
             Self::Unreadable => "UNREADABLE",
+            Self::Overtaken => "OVERTAKEN",
         }
     }
 }

@@ -55,13 +55,6 @@ impl RootAccess {
     ) -> Result<Response<R>, Status> {
         answer(&self.gate, rpc, request, parse, reply).await
     }
-
-    async fn not_served<M: Common, R>(&self, rpc: &'static str, request: Request<M>) -> Result<Response<R>, Status> {
-        let (_, extensions, message) = request.into_parts();
-        let caller = Authentication::of(&extensions);
-        let error = self.gate.refuse(caller, claims(rpc, &message), unserved::not_served(rpc)).await;
-        Err(status(&error))
-    }
 }
 
 /// The way of every request.
@@ -141,13 +134,20 @@ impl RootAccessService for RootAccess {
         &self,
         request: Request<pb::RestoreBucketPolicyRequest>,
     ) -> Result<Response<pb::RestoreBucketPolicyResponse>, Status> {
-        self.not_served("RestoreBucketPolicy", request).await
+        self.answer("RestoreBucketPolicy", request, convert::restore_bucket_policy, reply::restore_bucket_policy).await
     }
 
     async fn restore_queue_policy(
         &self,
         request: Request<pb::RestoreQueuePolicyRequest>,
     ) -> Result<Response<pb::RestoreQueuePolicyResponse>, Status> {
-        self.not_served("RestoreQueuePolicy", request).await
+        self.answer("RestoreQueuePolicy", request, convert::restore_queue_policy, reply::restore_queue_policy).await
+    }
+
+    async fn list_policy_backups(
+        &self,
+        request: Request<pb::ListPolicyBackupsRequest>,
+    ) -> Result<Response<pb::ListPolicyBackupsResponse>, Status> {
+        self.answer("ListPolicyBackups", request, convert::list_policy_backups, reply::list_policy_backups).await
     }
 }

@@ -4,9 +4,12 @@
 //! broken; whoever knows the field's name makes a [`Violation`] of it.
 
 mod account;
+mod backup_id;
 mod bucket;
 mod credential;
 mod current;
+mod etag;
+mod exposure;
 mod jwt_algorithm;
 mod kind;
 mod names;
@@ -20,9 +23,12 @@ mod task_policy;
 mod text;
 
 pub use account::AccountId;
+pub use backup_id::BackupId;
 pub use bucket::BucketName;
 pub use credential::CredentialKind;
 pub use current::Current;
+pub use etag::Etag;
+pub use exposure::Exposure;
 pub use jwt_algorithm::JwtAlgorithm;
 pub use kind::Kind;
 pub use names::{DnsName, UriName};

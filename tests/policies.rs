@@ -15,12 +15,12 @@ use futures_util::FutureExt;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType};
 use rootgate::{
     authn::{Authenticator, Caller, MtlsRules, PeerFacts, Remote, Scheme, Schemes},
-    authz::{Ask, Circumstances, Engine, Principal, Question, SCHEMA, Sources, Why},
+    authz::{Ask, Circumstances, Engine, Principal, Question, SCHEMA, Sources, Terms, Why},
     clock::{Clock, SystemClock},
     config::Config,
     ops::{
         AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess,
-        UnlockBucketPolicy, UnlockQueuePolicy,
+        UnlockBucketPolicy, UnlockMode, UnlockQueuePolicy,
     },
     types::{AccountId, CredentialKind, QueueRef, TaskPolicy},
 };
@@ -78,19 +78,36 @@ fn account(id: &str) -> AccountId {
 }
 
 fn unlock_bucket(id: &str, bucket: &str) -> UnlockBucketPolicy {
-    UnlockBucketPolicy { account: account(id), bucket: bucket.parse().unwrap(), region: None, why: why("") }
+    UnlockBucketPolicy {
+        account: account(id),
+        bucket: bucket.parse().unwrap(),
+        region: None,
+        mode: UnlockMode::RemoveLockingStatements,
+        terms: Terms::default(),
+        why: why(""),
+    }
 }
 
 fn unlock_queue(id: &str) -> UnlockQueuePolicy {
-    UnlockQueuePolicy { queue: QueueRef::from_arn(&format!("arn:aws:sqs:eu-west-1:{id}:jobs")).unwrap(), why: why("") }
+    UnlockQueuePolicy {
+        queue: QueueRef::from_arn(&format!("arn:aws:sqs:eu-west-1:{id}:jobs")).unwrap(),
+        mode: UnlockMode::RemoveLockingStatements,
+        terms: Terms::default(),
+        why: why(""),
+    }
 }
 
 fn delete(kinds: impl IntoIterator<Item = CredentialKind>) -> DeleteRootCredentials {
-    DeleteRootCredentials { account: account("333333333333"), kinds: kinds.into_iter().collect(), why: why("") }
+    DeleteRootCredentials {
+        account: account("333333333333"),
+        kinds: kinds.into_iter().collect(),
+        terms: Terms::default(),
+        why: why(""),
+    }
 }
 
 fn recover(id: &str, ticket: &str) -> AllowPasswordRecovery {
-    AllowPasswordRecovery { account: account(id), why: why(ticket) }
+    AllowPasswordRecovery { account: account(id), terms: Terms::default(), why: why(ticket) }
 }
 
 fn audit(id: &str) -> AuditRootCredentials {
@@ -110,7 +127,7 @@ fn explain(id: &str) -> ExplainAccess {
 
 fn assume(id: &str, task_policy: TaskPolicy, seconds: u64, ticket: &str) -> AssumeRoot {
     let duration = Duration::from_secs(seconds).try_into().unwrap();
-    AssumeRoot { account: account(id), task_policy, duration, why: why(ticket) }
+    AssumeRoot { account: account(id), task_policy, duration, terms: Terms::default(), why: why(ticket) }
 }
 
 fn now() -> Circumstances {

@@ -5,15 +5,15 @@ use std::collections::{BTreeSet, HashMap};
 use cedar_policy::{Authorizer, Decision, Schema};
 
 use super::{
-    AccountFacts, Ask, Circumstances, Deciding, Explanation, Groups, NearMiss, Permit, PlacementFacts, PolicyErrors,
-    Principal, Question, Sources, Target, Tree, TreeNeeds,
+    AccountFacts, Argument, Ask, Circumstances, Deciding, Explanation, Groups, NearMiss, Permit, PlacementFacts,
+    PolicyErrors, Principal, Question, Sources, Target, Tree, TreeNeeds,
     entities::{Case, Vocabulary},
     near,
     policies::Policies,
     source,
     tree::Placement,
 };
-use crate::authn::Caller;
+use crate::{authn::Caller, types::Exposure};
 
 /// Which region a bucket is in is found only after the decision, so nobody may leave it out where it decides.
 const REGION_NOT_SAID: &str =
@@ -171,7 +171,7 @@ impl Engine {
     /// The one evaluation.
     fn judge(&self, question: &Question, tree: Option<&Tree>, schema: Option<&Schema>) -> Judgement {
         match self.case(question, tree, schema) {
-            Ok(case) => self.answer(&case),
+            Ok(case) => self.answer(&case, exposes(question)),
             Err(error) => Judgement::failed(vec![error]),
         }
     }
@@ -196,8 +196,9 @@ impl Engine {
         self.vocabulary.case(question, applicable, &groups, placement.as_ref(), schema)
     }
 
-    /// A forbid overrules every permit, and without a permit the answer is no, as Cedar decides over one set of policies.
-    fn answer(&self, case: &Case<'_>) -> Judgement {
+    /// A forbid overrules every permit, and without a permit the answer is no, as Cedar decides over one set of policies. If
+    /// the act `exposes`, only permits count that ask how far it may.
+    fn answer(&self, case: &Case<'_>, exposes: bool) -> Judgement {
         let (mut permits, mut forbids, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         for policies in case.applicable.policies.matching(&case.lineage) {
             let response = self.authorizer.is_authorized(&case.request, policies, &case.entities);
@@ -211,6 +212,10 @@ impl Engine {
         if !errors.is_empty() {
             return Judgement::failed(errors);
         }
+        if exposes {
+            // Who wrote a permit without a thought of this has not permitted it.
+            permits.retain(|id| case.applicable.knows_exposure.contains(id));
+        }
         let allowed = forbids.is_empty() && !permits.is_empty();
         let mut deciding = if allowed { permits } else { forbids };
         deciding.sort_unstable();
@@ -222,6 +227,12 @@ impl Engine {
         let configured = self.groups_of_subject.get(&principal.subject).into_iter().flatten();
         principal.groups.iter().chain(configured).map(String::as_str).collect()
     }
+}
+
+/// Whether the act may install a policy that grants to somebody outside the organization.
+fn exposes(question: &Question) -> bool {
+    let within = |accepted: &Argument| *accepted == Argument::Text(Exposure::Organization.name().to_owned());
+    question.arguments.get("accept_exposure").is_some_and(|accepted| !within(accepted))
 }
 
 /// Why it is not known where an account is.

@@ -179,6 +179,7 @@ fn expression(argument: &Argument) -> RestrictedExpression {
     match argument {
         Argument::Text(value) => text(value),
         Argument::Number(number) => RestrictedExpression::new_long(*number),
+        Argument::Flag(flag) => RestrictedExpression::new_bool(*flag),
         Argument::Texts(texts) => RestrictedExpression::new_set(texts.iter().map(|value| text(value))),
     }
 }

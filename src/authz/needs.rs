@@ -52,22 +52,30 @@ fn asks_for_tags(json: &Value) -> bool {
 /// decision: a `forbid` on it must not be dodged by leaving it out. In doubt it asks.
 pub(super) fn asks_for_region(policy: &Policy) -> bool {
     let Ok(json) = policy.to_json() else { return true };
-    json.get("conditions").is_some_and(reads_region)
+    json.get("conditions").is_some_and(|conditions| reads(conditions, "region"))
 }
 
-fn reads_region(json: &Value) -> bool {
-    let is_region = |attr: &Value| match attr {
-        Value::String(name) => name == "region",
-        Value::Array(names) => names.iter().any(|name| name == "region"),
+/// Whether a policy asks how far the grants of a policy may reach that is about to be installed. Only policies that know the
+/// question can allow more than the organization: in doubt it does not ask.
+pub(super) fn asks_for_exposure(policy: &Policy) -> bool {
+    let Ok(json) = policy.to_json() else { return false };
+    json.get("conditions").is_some_and(|conditions| reads(conditions, "accept_exposure"))
+}
+
+/// Whether an attribute of this name is read of anything but the resource: a queue has its region itself.
+fn reads(json: &Value, attribute: &str) -> bool {
+    let is_it = |attr: &Value| match attr {
+        Value::String(name) => name == attribute,
+        Value::Array(names) => names.iter().any(|name| name == attribute),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     };
     match json {
         Value::Object(fields) => {
-            // A queue has its region itself.
             let of_resource = json.pointer("/left/Var").and_then(Value::as_str) == Some("resource");
-            (fields.get("attr").is_some_and(is_region) && !of_resource) || fields.values().any(reads_region)
+            (fields.get("attr").is_some_and(is_it) && !of_resource)
+                || fields.values().any(|value| reads(value, attribute))
         }
-        Value::Array(values) => values.iter().any(reads_region),
+        Value::Array(values) => values.iter().any(|value| reads(value, attribute)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
@@ -125,6 +133,19 @@ mod tests {
             assert!(asks(condition), "{condition}");
         }
         for condition in ["true", "resource.region == \"us-east-1\"", "context.reason == \"region\""] {
+            assert!(!asks(condition), "{condition}");
+        }
+    }
+
+    #[test]
+    fn the_exposure_is_asked_for_where_it_is_read() {
+        let asks = |condition: &str| {
+            let policy = format!("permit(principal, action, resource) when {{ {condition} }};");
+            asks_for_exposure(&policy.parse().unwrap())
+        };
+        assert!(asks("context.accept_exposure == \"ORGANIZATION\""));
+        assert!(asks("[\"ORGANIZATION\", \"PUBLIC\"].contains(context[\"accept_exposure\"])"));
+        for condition in ["true", "context.mode == \"accept_exposure\"", "context.reason like \"PUBLIC*\""] {
             assert!(!asks(condition), "{condition}");
         }
     }

@@ -1,13 +1,13 @@
 //! The loaded policies, sorted by the kinds of acts that they can be about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{ActionConstraint, AuthorizationError, Entities, EntityUid, Policy, PolicyId, PolicySet};
 
 use super::{
     Deciding, Effect, TreeNeeds,
     entities::Vocabulary,
-    needs::asks_for_region,
+    needs::{asks_for_exposure, asks_for_region},
     scope::ByScope,
     source::{Parsed, PolicyErrors},
 };
@@ -34,6 +34,8 @@ pub(super) struct Applicable {
     pub(super) needs: TreeNeeds,
     /// Whether any of them asks for the region of the request.
     pub(super) asks_for_region: bool,
+    /// Ids of the permits among them that know how far the grants of an installed policy may reach.
+    pub(super) knows_exposure: HashSet<String>,
 }
 
 impl Policies {
@@ -47,10 +49,12 @@ impl Policies {
             let matching: Vec<&Policy> = all.policies().filter(|policy| can_match(policy, &action, actions)).collect();
             let needs = matching.iter().map(|policy| TreeNeeds::of(policy)).fold(TreeNeeds::default(), TreeNeeds::or);
             let asks_for_region = matching.iter().any(|policy| asks_for_region(policy));
+            let knows_exposure = matching.iter().filter(|policy| asks_for_exposure(policy));
+            let knows_exposure = knows_exposure.map(|policy| AsRef::<str>::as_ref(policy.id()).to_owned()).collect();
             let policies = ByScope::new(matching).map_err(|error| PolicyErrors::of_schema(&error.to_string()))?;
             let actions =
                 Entities::from_entities([entity], None).map_err(|error| PolicyErrors::of_schema(&error.to_string()))?;
-            by_kind.insert(kind, Applicable { action, actions, policies, needs, asks_for_region });
+            by_kind.insert(kind, Applicable { action, actions, policies, needs, asks_for_region, knows_exposure });
         }
         Ok(Self { all, places, by_kind })
     }

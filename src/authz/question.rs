@@ -66,6 +66,7 @@ impl Question {
     #[must_use]
     pub fn of<O: Ask>(operation: &O, principal: Principal, now: Timestamp) -> Self {
         let why = operation.why();
+        let validate_only = operation.terms().map(|terms| ("validate_only", Argument::Flag(terms.validate_only)));
         let named = |(name, argument): (&str, Argument)| (name.to_owned(), argument);
         Self {
             principal,
@@ -74,7 +75,7 @@ impl Question {
             region: operation.region().cloned(),
             reason: why.reason.as_str().to_owned(),
             ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
-            arguments: operation.arguments().into_iter().map(named).collect(),
+            arguments: operation.arguments().into_iter().chain(validate_only).map(named).collect(),
             now,
         }
     }

@@ -73,12 +73,13 @@ pub(super) fn question(kind: Kind, account_id: &str) -> Question {
 
 fn target(kind: Kind, account_id: &str) -> Target {
     match kind {
-        Kind::UnlockBucketPolicy => bucket(account_id),
-        Kind::UnlockQueuePolicy => queue(account_id),
+        Kind::UnlockBucketPolicy | Kind::RestoreBucketPolicy => bucket(account_id),
+        Kind::UnlockQueuePolicy | Kind::RestoreQueuePolicy => queue(account_id),
         Kind::AssumeRoot
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery
         | Kind::AuditRootCredentials
+        | Kind::ListPolicyBackups
         | Kind::ExplainAccess => Target::Account(account(account_id)),
     }
 }
@@ -93,17 +94,25 @@ pub(super) fn queue(account_id: &str) -> Target {
 
 pub(super) fn arguments(kind: Kind) -> BTreeMap<String, Argument> {
     let text = |text: &str| Argument::Text(text.to_owned());
-    let arguments = match kind {
+    let exposure = ("accept_exposure", text("ORGANIZATION"));
+    let mut arguments = match kind {
         Kind::AssumeRoot => {
             vec![("task_policy", text("S3UnlockBucketPolicy")), ("duration_seconds", Argument::Number(300))]
         }
-        Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy => vec![("mode", text("DELETE_POLICY"))],
+        Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy => vec![("mode", text("DELETE_POLICY")), exposure],
+        Kind::RestoreBucketPolicy | Kind::RestoreQueuePolicy => {
+            vec![("accept_lockout", Argument::Flag(false)), exposure]
+        }
+        Kind::ListPolicyBackups => vec![("include_policies", Argument::Flag(false))],
         Kind::DeleteRootCredentials => {
             vec![("credential_kinds", Argument::Texts([CredentialKind::AccessKey.name()].into()))]
         }
         Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => Vec::new(),
         Kind::ExplainAccess => vec![("about_subject", text(ALICE)), ("about_operation", text("AssumeRoot"))],
     };
+    if kind.mutates() {
+        arguments.push(("validate_only", Argument::Flag(false)));
+    }
     arguments.into_iter().map(|(name, argument)| (name.to_owned(), argument)).collect()
 }
 

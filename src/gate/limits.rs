@@ -20,11 +20,11 @@ const OVERLOADED_RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(super) const fn time_limit(kind: Kind) -> Duration {
     let seconds = match kind {
         Kind::AssumeRoot => 30,
-        Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy => 90,
+        Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy | Kind::RestoreBucketPolicy | Kind::RestoreQueuePolicy => 90,
         Kind::DeleteRootCredentials => 120,
         Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => 60,
-        // Asks nobody.
-        Kind::ExplainAccess => 5,
+        // They ask nobody outside.
+        Kind::ListPolicyBackups | Kind::ExplainAccess => 5,
     };
     Duration::from_secs(seconds)
 }
@@ -34,10 +34,12 @@ pub(super) const fn exclusive(kind: Kind) -> bool {
     match kind {
         Kind::UnlockBucketPolicy
         | Kind::UnlockQueuePolicy
+        | Kind::RestoreBucketPolicy
+        | Kind::RestoreQueuePolicy
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery => true,
         // Two sessions or two audits do not disturb each other.
-        Kind::AssumeRoot | Kind::AuditRootCredentials | Kind::ExplainAccess => false,
+        Kind::AssumeRoot | Kind::AuditRootCredentials | Kind::ListPolicyBackups | Kind::ExplainAccess => false,
     }
 }
 
@@ -49,8 +51,10 @@ pub(super) const fn reaches_account(kind: Kind) -> bool {
         | Kind::UnlockQueuePolicy
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery
-        | Kind::AuditRootCredentials => true,
-        Kind::ExplainAccess => false,
+        | Kind::AuditRootCredentials
+        | Kind::RestoreBucketPolicy
+        | Kind::RestoreQueuePolicy => true,
+        Kind::ListPolicyBackups | Kind::ExplainAccess => false,
     }
 }
 

@@ -24,11 +24,19 @@ pub struct Receipt {
     pub calls: Vec<AwsCall>,
     /// Access key id of its root session.
     pub access_key_id: Option<String>,
+    /// Those of its root sessions that expired before it was done.
+    pub expired_access_key_ids: Vec<String>,
 }
 
 impl Receipt {
     pub(super) fn new(operation_id: OperationId, position: Position, trail: &Trail) -> Self {
-        Self { operation_id, position, calls: trail.calls(), access_key_id: trail.access_key_id() }
+        Self {
+            operation_id,
+            position,
+            calls: trail.calls(),
+            access_key_id: trail.access_key_id(),
+            expired_access_key_ids: trail.expired_access_key_ids(),
+        }
     }
 
     /// Tells the caller of an error where it is recorded.
@@ -56,12 +64,13 @@ pub(super) fn caller(caller: &Caller) -> CallerRecord {
 pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
     let operation = permit.operation();
     let why = operation.why();
-    let arguments: Map<String, Value> = operation
-        .arguments()
-        .iter()
-        .map(|(name, argument): &(&str, Argument)| ((*name).to_owned(), argument.into()))
-        .chain(operation.region().map(|region| ("region".to_owned(), region.as_str().into())))
-        .collect();
+    let argument = |(name, argument): (&str, Argument)| (name.to_owned(), Value::from(&argument));
+    let mut arguments: Map<String, Value> = operation.arguments().into_iter().map(argument).collect();
+    arguments.extend(operation.particulars().into_iter().map(|(name, value)| (name.to_owned(), value.into())));
+    arguments.extend(operation.region().map(|region| ("region".to_owned(), region.as_str().into())));
+    arguments.extend(operation.terms().map(|terms| ("validate_only".to_owned(), terms.validate_only.into())));
+    let etag = operation.terms().and_then(|terms| terms.etag.as_ref());
+    arguments.extend(etag.map(|etag| ("etag".to_owned(), etag.as_str().into())));
     Intent {
         operation_id: id,
         operation: O::KIND,
@@ -98,15 +107,21 @@ pub(super) fn outcome(
     }
 }
 
-/// What the act says of itself, and where the policy that it removed is kept.
+/// What the act says of itself, where the policy that it removed is kept, and which of its sessions ended before it.
 fn detail(conclusion: Option<&Conclusion>, trail: &Trail) -> Value {
     let detail = conclusion.map_or(Value::Null, |conclusion| conclusion.detail.clone());
-    let Some(index) = trail.backup_index() else { return detail };
+    let index = trail.backup_index().map(|index| ("backup_index".to_owned(), index.into()));
+    let expired = Some(trail.expired_access_key_ids()).filter(|ids| !ids.is_empty());
+    let expired = expired.map(|ids| ("expired_access_key_ids".to_owned(), ids.into()));
+    let more: Vec<(String, Value)> = index.into_iter().chain(expired).collect();
+    if more.is_empty() {
+        return detail;
+    }
     let mut detail = match detail {
         Value::Object(detail) => detail,
         _ => Map::new(),
     };
-    detail.insert("backup_index".to_owned(), index.into());
+    detail.extend(more);
     detail.into()
 }
 

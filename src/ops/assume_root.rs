@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{Conclusion, Means, Operation};
+use super::{Conclusion, Means, Operation, Plan, plan::opening_for, state::State};
 use crate::{
-    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{Fate, IssuedCredentials, Trail},
     error::Error,
     types::{AccountId, Kind, Region, Rule, TaskPolicy},
@@ -51,8 +51,18 @@ pub struct AssumeRoot {
     pub task_policy: TaskPolicy,
     /// How long they live.
     pub duration: SessionDuration,
+    /// How far it may go.
+    pub terms: Terms,
     /// Why.
     pub why: Why,
+}
+
+/// Credentials, or what would be done for them.
+pub enum RootAssumed {
+    /// They are handed out once.
+    Issued(IssuedCredentials),
+    /// Only a plan was asked for.
+    Planned(Plan),
 }
 
 impl Ask for AssumeRoot {
@@ -70,11 +80,19 @@ impl Ask for AssumeRoot {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        Some(&self.terms)
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
         vec![
             ("task_policy", Argument::Text(self.task_policy.name().to_owned())),
             ("duration_seconds", Argument::Number(self.duration.0.into())),
         ]
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 }
 
@@ -85,24 +103,40 @@ impl RootTask for AssumeRoot {
 }
 
 impl Operation for AssumeRoot {
-    type Output = IssuedCredentials;
+    type Output = RootAssumed;
 
-    async fn act(
-        permit: &Permit<Self>,
-        Means { aws, .. }: Means<'_>,
-        trail: &Trail,
-    ) -> Result<IssuedCredentials, Error> {
-        let duration = permit.operation().duration.seconds();
-        aws.issue(permit, duration, trail).await.map_err(|failure| match failure.fate {
+    async fn act(permit: &Permit<Self>, Means { aws, .. }: Means<'_>, trail: &Trail) -> Result<RootAssumed, Error> {
+        let Self { account, task_policy, duration, terms, .. } = permit.operation();
+        // A session depends on nothing but the account, of which the gate has seen that it is there and active.
+        let state = State::of_account(&account.root_arn());
+        state.check(terms.etag.as_ref())?;
+        let duration = duration.seconds();
+        if terms.validate_only {
+            let calls = opening_for(permit, aws, *task_policy, duration);
+            return Ok(RootAssumed::Planned(Plan {
+                etag: state.etag()?,
+                would_change: true,
+                calls,
+                policy: None,
+                credentials: None,
+            }));
+        }
+        let issued = aws.issue(permit, duration, trail).await;
+        issued.map(RootAssumed::Issued).map_err(|failure| match failure.fate {
             // Perhaps there is a session now that nobody holds. It ends by itself, but it must not be called "not done".
             Fate::Unknown => failure.into_unknown(),
             Fate::NotSent | Fate::Refused => failure.into_error(),
         })
     }
 
-    fn conclude(issued: &IssuedCredentials) -> Conclusion {
-        let detail = json!({ "access_key_id": issued.access_key_id, "expiration": issued.expiration.to_string() });
-        Conclusion { changed: Some(true), detail, shortfall: None }
+    fn conclude(output: &RootAssumed) -> Conclusion {
+        let (changed, detail) = match output {
+            RootAssumed::Issued(issued) => {
+                (true, json!({ "access_key_id": issued.access_key_id, "expiration": issued.expiration.to_string() }))
+            }
+            RootAssumed::Planned(plan) => (false, json!({ "etag": plan.etag.as_str() })),
+        };
+        Conclusion { changed: Some(changed), detail, shortfall: None }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Conclusion, Means, Operation};
 use crate::{
-    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{AccessKeyFacts, AwsFailure, KeyUse, MfaDeviceFacts, RootCredentials, SigningCertificateFacts, Trail},
     clock::Timestamp,
     error::Error,
@@ -22,8 +22,10 @@ pub struct AuditRootCredentials {
 }
 
 /// The root credentials of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RootCredentialsAudit {
+    /// When it was looked, by the gateway's clock: ages count from there.
+    pub seen_at: Timestamp,
     /// When the login profile was created, if there is one.
     pub login_profile_created_at: Option<Timestamp>,
     /// Access keys.
@@ -44,6 +46,16 @@ pub struct UsedAccessKey {
 }
 
 impl RootCredentialsAudit {
+    pub(super) const fn nothing(seen_at: Timestamp) -> Self {
+        Self {
+            seen_at,
+            login_profile_created_at: None,
+            access_keys: Vec::new(),
+            signing_certificates: Vec::new(),
+            mfa_devices: Vec::new(),
+        }
+    }
+
     /// Whether there is any credential.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
@@ -67,7 +79,15 @@ impl Ask for AuditRootCredentials {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        None
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        Vec::new()
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 }
@@ -83,12 +103,12 @@ impl Operation for AuditRootCredentials {
 
     async fn act(
         permit: &Permit<Self>,
-        Means { aws, .. }: Means<'_>,
+        Means { aws, now, .. }: Means<'_>,
         trail: &Trail,
     ) -> Result<RootCredentialsAudit, Error> {
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         // Boxed: the futures of four SDK calls at a time are large.
-        Box::pin(inventory(&session.root_credentials())).await.map_err(AwsFailure::into_error)
+        Box::pin(inventory(&session.root_credentials(), now)).await.map_err(AwsFailure::into_error)
     }
 
     fn conclude(audit: &RootCredentialsAudit) -> Conclusion {
@@ -104,7 +124,7 @@ impl Operation for AuditRootCredentials {
 
 /// One call says of each kind whether there is any, which is all that a clean account costs; details are read only where
 /// there are some, at the same time. Any failure fails the audit: what could not be read is not absent.
-async fn inventory(root: &RootCredentials) -> Result<RootCredentialsAudit, AwsFailure> {
+async fn inventory(root: &RootCredentials, seen_at: Timestamp) -> Result<RootCredentialsAudit, AwsFailure> {
     let summary = root.summary().await?;
     let login_profile = async { if summary.login_profile { root.login_profile().await } else { Ok(None) } };
     let access_keys = async { if summary.access_keys { used_access_keys(root).await } else { Ok(Vec::new()) } };
@@ -113,13 +133,21 @@ async fn inventory(root: &RootCredentials) -> Result<RootCredentialsAudit, AwsFa
     let mfa_devices = async { if summary.mfa_devices { root.mfa_devices().await } else { Ok(Vec::new()) } };
     let (login_profile_created_at, access_keys, signing_certificates, mfa_devices) =
         tokio::try_join!(login_profile, access_keys, certificates, mfa_devices)?;
-    Ok(RootCredentialsAudit { login_profile_created_at, access_keys, signing_certificates, mfa_devices })
+    Ok(RootCredentialsAudit { seen_at, login_profile_created_at, access_keys, signing_certificates, mfa_devices })
 }
 
 async fn used_access_keys(root: &RootCredentials) -> Result<Vec<UsedAccessKey>, AwsFailure> {
+    with_last_use(root, root.access_keys().await?).await
+}
+
+/// Asks for the last use of each key, at the same time.
+pub(super) async fn with_last_use(
+    root: &RootCredentials,
+    keys: Vec<AccessKeyFacts>,
+) -> Result<Vec<UsedAccessKey>, AwsFailure> {
     let with_use = |key: AccessKeyFacts| async move {
         let last_use = root.last_use(&key.access_key_id).await?;
         Ok(UsedAccessKey { key, last_use })
     };
-    try_join_all(root.access_keys().await?.into_iter().map(with_use)).await
+    try_join_all(keys.into_iter().map(with_use)).await
 }

@@ -1,13 +1,19 @@
 //! Deletes root credentials: list, delete item by item, list again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::{Conclusion, Means, Operation, Verification};
+use super::{
+    Conclusion, Means, Operation, Plan, RootCredentialsAudit, Verification,
+    audit_root_credentials::with_last_use,
+    inventory::{Inventory, listing},
+    plan::{PlannedCall, opening},
+    state::State,
+};
 use crate::{
-    authz::{Argument, Ask, Permit, RootTask, Target, Why},
+    authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{AwsFailure, CredentialItem, Fate, RootCredentials, Trail},
     error::{Error, ErrorReason},
     types::{AccountId, CredentialKind, Kind, Region, TaskPolicy},
@@ -20,6 +26,8 @@ pub struct DeleteRootCredentials {
     pub account: AccountId,
     /// Which kinds; never empty.
     pub kinds: BTreeSet<CredentialKind>,
+    /// How far it may go.
+    pub terms: Terms,
     /// Why.
     pub why: Why,
 }
@@ -72,6 +80,8 @@ pub struct RootCredentialsDeletion {
     pub items: Vec<Deletion>,
     /// What the second listing showed.
     pub verification: Verification,
+    /// Filled if only a plan was asked for.
+    pub plan: Option<Plan>,
 }
 
 impl RootCredentialsDeletion {
@@ -123,14 +133,27 @@ impl Ask for DeleteRootCredentials {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        Some(&self.terms)
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
         vec![("credential_kinds", Argument::Texts(self.kinds.iter().map(|kind| kind.name()).collect()))]
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 }
 
 impl RootTask for DeleteRootCredentials {
     fn task_policy(&self) -> TaskPolicy {
-        TaskPolicy::IamDeleteRootUserCredentials
+        // A look needs no power to delete.
+        if self.terms.validate_only {
+            TaskPolicy::IamAuditRootUserCredentials
+        } else {
+            TaskPolicy::IamDeleteRootUserCredentials
+        }
     }
 }
 
@@ -139,22 +162,33 @@ impl Operation for DeleteRootCredentials {
 
     async fn act(
         permit: &Permit<Self>,
-        Means { aws, .. }: Means<'_>,
+        Means { aws, now, .. }: Means<'_>,
         trail: &Trail,
     ) -> Result<RootCredentialsDeletion, Error> {
+        let Self { account, kinds, terms, .. } = permit.operation();
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
         let root = session.root_credentials();
-        let listed = list(&root, permit.operation().kinds.iter().copied()).await;
-        let found: Vec<CredentialItem> = listed.values().flatten().flatten().cloned().collect();
-        let mut items: Vec<Deletion> = listed.iter().filter_map(|(kind, found)| unlisted(*kind, found)).collect();
+        let listed = Inventory::read(&root, kinds.iter().copied()).await;
+        if terms.validate_only || terms.etag.is_some() {
+            // What could not be listed is in no state.
+            let seen = listed.audit(now).map_err(AwsFailure::into_error)?;
+            let state = State::of_credentials(&account.root_arn(), &seen);
+            state.check(terms.etag.as_ref())?;
+            if terms.validate_only {
+                let calls = opening(permit, aws, TaskPolicy::IamDeleteRootUserCredentials);
+                return planned(&root, *account, &listed, seen, &state, calls).await;
+            }
+        }
+        let mut items: Vec<Deletion> = listed.unlisted().map(|(kind, failure)| unlisted(kind, failure)).collect();
+        let found = listed.items();
         if found.is_empty() {
-            return Ok(RootCredentialsDeletion { items, verification: Verification::NothingChanged });
+            return Ok(RootCredentialsDeletion { items, verification: Verification::NothingChanged, plan: None });
         }
         items.extend(delete_all(&root, found, &items).await);
-        let again = list(&root, listed.into_iter().filter(|(_, found)| found.is_ok()).map(|(kind, _)| kind)).await;
+        let again = Inventory::read(&root, listed.listed_kinds()).await;
         let verification = settle(&mut items, &again);
         items.sort_by(|a, b| a.item.cmp(&b.item));
-        Ok(RootCredentialsDeletion { items, verification })
+        Ok(RootCredentialsDeletion { items, verification, plan: None })
     }
 
     fn conclude(output: &RootCredentialsDeletion) -> Conclusion {
@@ -171,22 +205,50 @@ impl Operation for DeleteRootCredentials {
                 })
             })
             .collect();
-        let detail = json!({ "items": items, "verification": output.verification.name() });
+        let etag = output.plan.as_ref().map(|plan| plan.etag.as_str());
+        let detail = json!({ "items": items, "verification": output.verification.name(), "etag": etag });
         Conclusion { changed: output.changed(), detail, shortfall: output.shortfall() }
     }
 }
 
-/// What a listing of each kind showed, or why it could not be listed.
-type Listing = BTreeMap<CredentialKind, Result<Vec<CredentialItem>, AwsFailure>>;
-
-async fn list(root: &RootCredentials, kinds: impl Iterator<Item = CredentialKind>) -> Listing {
-    join_all(kinds.map(|kind| async move { (kind, root.items(kind).await) })).await.into_iter().collect()
+fn unlisted(kind: CredentialKind, failure: &AwsFailure) -> Deletion {
+    let (item, failure) = (CredentialItem { kind, id: String::new() }, Some(failure.clone()));
+    Deletion { item, status: DeletionStatus::Failed, failure, request_id: None, note: "" }
 }
 
-fn unlisted(kind: CredentialKind, found: &Result<Vec<CredentialItem>, AwsFailure>) -> Option<Deletion> {
-    let failure = found.as_ref().err()?.clone();
-    let item = CredentialItem { kind, id: String::new() };
-    Some(Deletion { item, status: DeletionStatus::Failed, failure: Some(failure), request_id: None, note: "" })
+/// What would be deleted, with the last use of each key for whoever decides.
+async fn planned(
+    root: &RootCredentials,
+    account: AccountId,
+    listed: &Inventory,
+    mut seen: RootCredentialsAudit,
+    state: &State,
+    mut calls: Vec<PlannedCall>,
+) -> Result<RootCredentialsDeletion, Error> {
+    let keys = seen.access_keys.into_iter().map(|used| used.key).collect();
+    seen.access_keys = with_last_use(root, keys).await.map_err(AwsFailure::into_error)?;
+    let list = || listed.listed_kinds().into_iter().map(|kind| PlannedCall::of_root(account, listing(kind), None));
+    calls.extend(list());
+    // In the order in which they are begun: MFA devices go after the password.
+    let found = listed.items();
+    calls.extend(found.iter().map(|item| deleting(account, item)));
+    let would_change = !found.is_empty();
+    if would_change {
+        calls.extend(list());
+    }
+    let plan = Plan { etag: state.etag()?, would_change, calls, policy: None, credentials: Some(seen) };
+    let verification = Verification::NothingChanged;
+    Ok(RootCredentialsDeletion { items: Vec::new(), verification, plan: Some(plan) })
+}
+
+fn deleting(account: AccountId, item: &CredentialItem) -> PlannedCall {
+    let (operation, parameter) = match item.kind {
+        CredentialKind::LoginProfile => ("DeleteLoginProfile", None),
+        CredentialKind::AccessKey => ("DeleteAccessKey", Some("AccessKeyId")),
+        CredentialKind::SigningCertificate => ("DeleteSigningCertificate", Some("CertificateId")),
+        CredentialKind::MfaDevice => ("DeactivateMFADevice", Some("SerialNumber")),
+    };
+    PlannedCall::of_root(account, operation, parameter.map(|name| (name, item.id.clone())))
 }
 
 /// Why an MFA device is left alone.
@@ -195,29 +257,40 @@ const PASSWORD_REMAINS: &str =
 /// What turns up only in the second listing.
 const CREATED_MEANWHILE: &str = "it was created while the others were deleted";
 
-/// Deletes everything at the same time but the MFA devices, which go last: a root user must not be left with a password
+/// Deletes everything at the same time, but MFA devices after the password: a root user must not be left with a password
 /// that was to be deleted and without its second factor.
 async fn delete_all(root: &RootCredentials, found: Vec<CredentialItem>, unlisted: &[Deletion]) -> Vec<Deletion> {
-    let is_mfa = |item: &CredentialItem| item.kind == CredentialKind::MfaDevice;
-    let (mfa_devices, others): (Vec<_>, Vec<_>) = found.into_iter().partition(is_mfa);
-    let mut items = join_all(others.into_iter().map(|item| delete(root, item))).await;
-    let password_remains = unlisted.iter().chain(&items).any(|deletion| {
-        let gone = matches!(deletion.status, DeletionStatus::Deleted | DeletionStatus::AlreadyAbsent);
-        deletion.item.kind == CredentialKind::LoginProfile && !gone
-    });
-    if password_remains {
-        let leave = |item| Deletion {
-            item,
-            status: DeletionStatus::Failed,
-            failure: None,
-            request_id: None,
-            note: PASSWORD_REMAINS,
-        };
-        items.extend(mfa_devices.into_iter().map(leave));
-    } else {
-        items.extend(join_all(mfa_devices.into_iter().map(|item| delete(root, item))).await);
+    let (mut passwords, mut mfa_devices, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for item in found {
+        match item.kind {
+            CredentialKind::LoginProfile => passwords.push(item),
+            CredentialKind::MfaDevice => mfa_devices.push(item),
+            CredentialKind::AccessKey | CredentialKind::SigningCertificate => others.push(item),
+        }
     }
+    let delete_each = |items: Vec<CredentialItem>| join_all(items.into_iter().map(|item| delete(root, item)));
+    let password_first = async {
+        let mut items = delete_each(passwords).await;
+        let leave = unlisted.iter().chain(&items).any(is_password_that_remains);
+        items.extend(if leave {
+            mfa_devices.into_iter().map(left_alone).collect()
+        } else {
+            delete_each(mfa_devices).await
+        });
+        items
+    };
+    let (mut items, others) = tokio::join!(password_first, delete_each(others));
+    items.extend(others);
     items
+}
+
+fn is_password_that_remains(deletion: &Deletion) -> bool {
+    let gone = matches!(deletion.status, DeletionStatus::Deleted | DeletionStatus::AlreadyAbsent);
+    deletion.item.kind == CredentialKind::LoginProfile && !gone
+}
+
+fn left_alone(item: CredentialItem) -> Deletion {
+    Deletion { item, status: DeletionStatus::Failed, failure: None, request_id: None, note: PASSWORD_REMAINS }
 }
 
 async fn delete(root: &RootCredentials, item: CredentialItem) -> Deletion {
@@ -242,9 +315,9 @@ async fn delete(root: &RootCredentials, item: CredentialItem) -> Deletion {
 }
 
 /// Lets the second listing decide what the answers left open, and says whether it shows what they claim.
-fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
+fn settle(items: &mut Vec<Deletion>, again: &Inventory) -> Verification {
     for deletion in items.iter_mut().filter(|deletion| !deletion.item.is_whole_kind()) {
-        let Some(Ok(still_there)) = again.get(&deletion.item.kind) else { continue };
+        let Some(still_there) = again.items_of(deletion.item.kind) else { continue };
         let gone = !still_there.contains(&deletion.item);
         deletion.status = match deletion.status {
             DeletionStatus::Unknown if gone => DeletionStatus::Deleted,
@@ -258,32 +331,32 @@ fn settle(items: &mut Vec<Deletion>, again: &Listing) -> Verification {
         };
     }
     let known: BTreeSet<CredentialItem> = items.iter().map(|deletion| deletion.item.clone()).collect();
-    let appeared = again.values().flatten().flatten().filter(|item| !known.contains(*item));
-    let appeared: Vec<Deletion> = appeared
-        .map(|item| Deletion {
-            item: item.clone(),
-            status: DeletionStatus::Failed,
-            failure: None,
-            request_id: None,
-            note: CREATED_MEANWHILE,
-        })
-        .collect();
-    items.extend(appeared);
-    if again.values().any(Result::is_err) {
+    let still_there = again.items();
+    items.extend(still_there.iter().filter(|item| !known.contains(*item)).map(created_meanwhile));
+    if again.unlisted().next().is_some() {
         return Verification::Unreadable;
     }
     let lingers = |deletion: &Deletion| {
-        let listed = again
-            .get(&deletion.item.kind)
-            .is_some_and(|found| found.as_ref().is_ok_and(|found| found.contains(&deletion.item)));
-        matches!(deletion.status, DeletionStatus::Deleted | DeletionStatus::AlreadyAbsent) && listed
+        matches!(deletion.status, DeletionStatus::Deleted | DeletionStatus::AlreadyAbsent)
+            && still_there.contains(&deletion.item)
     };
     if items.iter().any(lingers) { Verification::PendingPropagation } else { Verification::Verified }
 }
 
+fn created_meanwhile(item: &CredentialItem) -> Deletion {
+    Deletion {
+        item: item.clone(),
+        status: DeletionStatus::Failed,
+        failure: None,
+        request_id: None,
+        note: CREATED_MEANWHILE,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::inventory::Listed, *};
+    use crate::aws::AccessKeyFacts;
 
     fn key(id: &str) -> CredentialItem {
         CredentialItem { kind: CredentialKind::AccessKey, id: id.to_owned() }
@@ -307,14 +380,17 @@ mod tests {
         Deletion { item: key(id), status, failure, request_id: None, note: "" }
     }
 
-    fn listing(found: Result<Vec<CredentialItem>, AwsFailure>) -> Listing {
-        [(CredentialKind::AccessKey, found)].into()
+    fn listing(found: Result<Vec<&str>, AwsFailure>) -> Inventory {
+        let facts =
+            |id: &str| AccessKeyFacts { access_key_id: id.to_owned(), status: "Active".to_owned(), created_at: None };
+        let listed = found.map(|ids| Listed::AccessKeys(ids.into_iter().map(facts).collect()));
+        Inventory::of(CredentialKind::AccessKey, listed)
     }
 
     #[test]
     fn a_second_listing_tells_what_became_of_a_lost_answer() {
         let mut items = vec![deletion("A", DeletionStatus::Unknown), deletion("B", DeletionStatus::Unknown)];
-        assert_eq!(settle(&mut items, &listing(Ok(vec![key("B")]))), Verification::Verified);
+        assert_eq!(settle(&mut items, &listing(Ok(vec!["B"]))), Verification::Verified);
         assert_eq!(items[0].status, DeletionStatus::Deleted);
         assert_eq!(items[1].status, DeletionStatus::Unknown, "a listing can lag behind");
     }
@@ -332,7 +408,7 @@ mod tests {
         let failed = listing(Err(failure("Throttling", Fate::Refused)));
         assert_eq!(settle(&mut items, &failed), Verification::Unreadable);
         assert_eq!(items[0].status, DeletionStatus::Unknown);
-        let outcome = RootCredentialsDeletion { items, verification: Verification::Unreadable };
+        let outcome = RootCredentialsDeletion { items, verification: Verification::Unreadable, plan: None };
         assert_eq!(outcome.shortfall().unwrap().reason(), ErrorReason::OutcomeUnknown);
         assert_eq!(DeleteRootCredentials::conclude(&outcome).changed, None, "nobody knows");
     }
@@ -341,21 +417,22 @@ mod tests {
     fn a_credential_that_lingers_is_not_called_verified() {
         for status in [DeletionStatus::Deleted, DeletionStatus::AlreadyAbsent] {
             let mut items = vec![deletion("A", status)];
-            assert_eq!(settle(&mut items, &listing(Ok(vec![key("A")]))), Verification::PendingPropagation);
+            assert_eq!(settle(&mut items, &listing(Ok(vec!["A"]))), Verification::PendingPropagation);
         }
     }
 
     #[test]
     fn a_credential_that_was_made_meanwhile_is_a_shortfall() {
         let mut items = vec![deletion("A", DeletionStatus::Deleted)];
-        settle(&mut items, &listing(Ok(vec![key("B")])));
-        let outcome = RootCredentialsDeletion { items, verification: Verification::Verified };
+        settle(&mut items, &listing(Ok(vec!["B"])));
+        let outcome = RootCredentialsDeletion { items, verification: Verification::Verified, plan: None };
         assert_eq!(outcome.shortfall().unwrap().reason(), ErrorReason::Incomplete);
     }
 
     #[test]
     fn success_is_only_where_every_item_is_gone() {
-        let of = |items| RootCredentialsDeletion { items, verification: Verification::Verified }.shortfall();
+        let of =
+            |items| RootCredentialsDeletion { items, verification: Verification::Verified, plan: None }.shortfall();
         assert!(of(vec![]).is_none());
         assert!(
             of(vec![deletion("A", DeletionStatus::Deleted), deletion("B", DeletionStatus::AlreadyAbsent)]).is_none()

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Conclusion, Means, Operation};
 use crate::{
-    authz::{Argument, Ask, Explanation, Permit, Question, Target, Why},
+    authz::{Argument, Ask, Explanation, Permit, Question, Target, Terms, Why},
     aws::Trail,
     error::Error,
     types::{Kind, Region},
@@ -35,11 +35,19 @@ impl Ask for ExplainAccess {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        None
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
         vec![
             ("about_subject", Argument::Text(self.about.principal.subject.clone())),
             ("about_operation", Argument::Text(self.about.kind.name().to_owned())),
         ]
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 }
 

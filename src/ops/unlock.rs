@@ -1,270 +1,186 @@
-//! What unlocking a bucket and a queue have in common: read the policy, remove it, read again.
-//!
-//! Later modes (surgical removal, replacement) belong here, between the first read and the change.
+//! What unlocking a bucket and a queue have in common: how a policy is to be unlocked, and what that makes of it.
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
-use super::Verification;
+use super::{
+    PolicyDocument,
+    policy_change::{After, Decision, Intention, JudgedStatement, PreviousPolicy, same},
+    policy_document::Guarded,
+};
 use crate::{
-    aws::{AwsFailure, Fate, Trail},
+    authz::Argument,
     error::{Error, ErrorReason},
-    types::Region,
+    lockout::{self, Analysis, Pick, Remaining, Target, Verdict, analyse, select, without},
+    types::Exposure,
 };
 
-/// A policy that can be read and removed.
-pub(super) trait RemovablePolicy: Sync {
-    fn region(&self) -> &Region;
-    fn read(&self) -> impl Future<Output = Result<Option<String>, AwsFailure>> + Send;
-    fn remove(&self) -> impl Future<Output = Result<(), AwsFailure>> + Send;
-}
-
-/// The policy before the act: the only undo there is.
+/// How a policy is to be unlocked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PreviousPolicy {
-    /// There was none.
-    None,
-    /// As AWS returned it.
-    Text(String),
-    /// It could not be read; the AWS error code says why.
-    Unreadable(String),
+pub enum UnlockMode {
+    /// Removes the statements that lock or may lock; deletes the policy only if none is left.
+    RemoveLockingStatements,
+    /// Removes these statements, whatever their verdict.
+    RemoveListedStatements(Vec<Pick>),
+    /// Deletes the whole policy.
+    DeletePolicy,
+    /// Installs another policy.
+    ReplacePolicy {
+        /// The policy.
+        document: PolicyDocument,
+        /// What it may grant at most.
+        accept_exposure: Exposure,
+    },
 }
 
-/// What unlocking did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unlocked {
-    /// The policy before.
-    pub previous: PreviousPolicy,
-    /// What a second read showed.
-    pub verification: Verification,
-}
-
-impl Unlocked {
-    /// Whether there was anything to remove; not known where it could not be read, for AWS answers a removal the same
-    /// whether there was a policy or not.
+impl UnlockMode {
+    /// Name in the API, in policies and in the journal.
     #[must_use]
-    pub fn changed(&self) -> Option<bool> {
-        match self.previous {
-            PreviousPolicy::None => Some(false),
-            PreviousPolicy::Text(_) => Some(true),
-            PreviousPolicy::Unreadable(_) => None,
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RemoveLockingStatements => "REMOVE_LOCKING_STATEMENTS",
+            Self::RemoveListedStatements(_) => "REMOVE_LISTED_STATEMENTS",
+            Self::DeletePolicy => "DELETE_POLICY",
+            Self::ReplacePolicy { .. } => "REPLACE_POLICY",
         }
     }
 
-    pub(super) fn detail(&self) -> Value {
-        // The text itself is in the backup record.
-        let unreadable = match &self.previous {
-            PreviousPolicy::None | PreviousPolicy::Text(_) => None,
-            PreviousPolicy::Unreadable(code) => Some(code),
+    /// What policy sees of it.
+    pub(super) fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        let exposure = match self {
+            Self::ReplacePolicy { accept_exposure, .. } => *accept_exposure,
+            Self::RemoveLockingStatements | Self::RemoveListedStatements(_) | Self::DeletePolicy => Exposure::default(),
         };
-        json!({ "previous_policy_unreadable": unreadable, "verification": self.verification.name() })
+        let text = |text: &str| Argument::Text(text.to_owned());
+        vec![("mode", text(self.name())), ("accept_exposure", text(exposure.name()))]
+    }
+
+    /// What the journal keeps of it beside.
+    pub(super) fn particulars(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::RemoveListedStatements(picks) => {
+                vec![("statements", picks.iter().map(name).collect::<Vec<_>>().join(", "))]
+            }
+            Self::ReplacePolicy { document, .. } => vec![("replacement_policy_sha256", document.sha256())],
+            Self::RemoveLockingStatements | Self::DeletePolicy => Vec::new(),
+        }
+    }
+
+    /// The policy that it installs, and what that may be.
+    pub(super) const fn installs(&self) -> Option<Guarded<'_>> {
+        match self {
+            Self::ReplacePolicy { document, accept_exposure } => {
+                Some(Guarded { document, accept_lockout: false, accept_exposure: *accept_exposure })
+            }
+            Self::RemoveLockingStatements | Self::RemoveListedStatements(_) | Self::DeletePolicy => None,
+        }
     }
 }
 
-/// Deletes the whole policy.
-pub(super) async fn delete_policy(policy: &impl RemovablePolicy, trail: &Trail) -> Result<Unlocked, Error> {
-    let previous = match policy.read().await {
-        Ok(None) => {
-            return Ok(Unlocked { previous: PreviousPolicy::None, verification: Verification::NothingChanged });
-        }
-        Ok(Some(text)) => {
-            trail.back_up(&text, policy.region()).await?;
-            PreviousPolicy::Text(text)
-        }
-        Err(failure) => PreviousPolicy::Unreadable(unreadable(failure)?),
-    };
-    match policy.remove().await {
-        Ok(()) => {
-            let verification = match policy.read().await {
-                Ok(None) => Verification::Verified,
-                Ok(Some(_)) => Verification::PendingPropagation,
-                Err(_) => Verification::Unreadable,
-            };
-            Ok(Unlocked { previous, verification })
-        }
-        Err(failure) if failure.fate == Fate::Unknown => settle(policy, previous, failure).await,
-        Err(failure) => Err(failure.into_error()),
+fn name(pick: &Pick) -> String {
+    match pick {
+        Pick::Sid(sid) => format!("{sid:?}"),
+        Pick::Index(index) => index.to_string(),
     }
 }
 
-/// A policy that AWS refuses to show does not stop an explicit deletion. Everything else does: a bucket that is not
-/// there, and a failure that may be gone in a moment, for then a backup is still to be had.
-fn unreadable(failure: AwsFailure) -> Result<String, Error> {
-    let code = failure.code_or_fate().to_owned();
-    let error = failure.into_error();
-    match error.reason() {
-        ErrorReason::AwsAccessDenied | ErrorReason::ScpDeny | ErrorReason::RcpDeny => Ok(code),
-        _ => Err(error),
+/// A mode for one resource.
+pub(super) struct Unlock<'m> {
+    pub(super) mode: &'m UnlockMode,
+    pub(super) target: Target,
+}
+
+impl Intention for Unlock<'_> {
+    fn acts_unseen(&self) -> bool {
+        matches!(self.mode, UnlockMode::DeletePolicy)
+    }
+
+    fn decide(&self, before: &PreviousPolicy) -> Result<Decision, Error> {
+        let text = match before {
+            PreviousPolicy::Text(text) => Some(text.as_str()),
+            PreviousPolicy::None | PreviousPolicy::Unreadable(_) => None,
+        };
+        let analysis = text.map(|text| analyse(text, &self.target));
+        let (after, removed) = match (self.mode, text.zip(analysis.as_ref())) {
+            (UnlockMode::ReplacePolicy { document, .. }, _) => self.replace(text, document),
+            (UnlockMode::DeletePolicy, _) if *before == PreviousPolicy::None => (After::AsBefore, Removed::None),
+            (UnlockMode::DeletePolicy, _) => (After::Removed, Removed::All),
+            (UnlockMode::RemoveLockingStatements, None) => (After::AsBefore, Removed::None),
+            (UnlockMode::RemoveListedStatements(_), None) => return Err(no_policy()),
+            (UnlockMode::RemoveLockingStatements, Some((text, analysis))) => {
+                self.remove(text, understood(analysis)?, &lockout::Mode::Locking)?
+            }
+            (UnlockMode::RemoveListedStatements(picks), Some((text, analysis))) => {
+                self.remove(text, understood(analysis)?, &lockout::Mode::Listed(picks.clone()))?
+            }
+        };
+        let statements = analysis.and_then(Result::ok).map(|analysis| analysis.statements).unwrap_or_default();
+        let judged =
+            |verdict: lockout::StatementVerdict| JudgedStatement { removed: removed.holds(verdict.index), verdict };
+        Ok(Decision { after, statements: statements.into_iter().map(judged).collect() })
     }
 }
 
-/// The removal got no clear answer: a read tells whether it was done.
-async fn settle(
-    policy: &impl RemovablePolicy,
-    previous: PreviousPolicy,
-    failure: AwsFailure,
-) -> Result<Unlocked, Error> {
-    match policy.read().await {
-        Ok(None) => Ok(Unlocked { previous, verification: Verification::Verified }),
-        // Still there: either it was not done, or the change is on its way. Removing is idempotent, but that is the
-        // caller's decision.
-        Ok(Some(_)) | Err(_) => Err(failure.into_unknown()),
+/// The statements that an act removes.
+enum Removed {
+    None,
+    All,
+    These(BTreeSet<usize>),
+}
+
+impl Removed {
+    fn holds(&self, index: usize) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::These(indices) => indices.contains(&index),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::{
-        pin::Pin,
-        sync::{Arc, Mutex},
-    };
-
-    use super::*;
-    use crate::aws::Backups;
-
-    /// Answers from a script, and keeps what was asked.
-    struct Scripted {
-        reads: Mutex<Vec<Result<Option<String>, AwsFailure>>>,
-        removal: Result<(), AwsFailure>,
-        asked: Mutex<Vec<&'static str>>,
-        region: Region,
+impl Unlock<'_> {
+    fn replace(&self, before: Option<&str>, document: &PolicyDocument) -> (After, Removed) {
+        if same(before, Some(document.as_str())) {
+            return (After::AsBefore, Removed::None);
+        }
+        (After::Replaced(document.as_str().to_owned()), Removed::All)
     }
 
-    impl Scripted {
-        fn new(reads: Vec<Result<Option<String>, AwsFailure>>, removal: Result<(), AwsFailure>) -> Self {
-            let region = "eu-west-1".parse().unwrap();
-            Self { reads: Mutex::new(reads), removal, asked: Mutex::default(), region }
+    fn remove(&self, text: &str, analysis: &Analysis, mode: &lockout::Mode) -> Result<(After, Removed), Error> {
+        let indices = select(analysis, mode).map_err(|error| {
+            Error::new(ErrorReason::StatementNotFound, format!("{error}; a plan (validate_only) lists the statements"))
+        })?;
+        if indices.is_empty() {
+            return Ok((After::AsBefore, Removed::None));
         }
-
-        fn asked(&self) -> Vec<&'static str> {
-            self.asked.lock().unwrap().clone()
-        }
+        let after = match without(text, &indices).map_err(|error| not_understood(&error.to_string()))? {
+            Remaining::Nothing => After::Removed,
+            Remaining::Text(rest) => {
+                if *mode == lockout::Mode::Locking {
+                    self.must_be_harmless(&rest)?;
+                }
+                After::Cut(rest)
+            }
+        };
+        Ok((after, Removed::These(indices)))
     }
 
-    impl RemovablePolicy for Scripted {
-        fn region(&self) -> &Region {
-            &self.region
-        }
-
-        async fn read(&self) -> Result<Option<String>, AwsFailure> {
-            self.asked.lock().unwrap().push("read");
-            self.reads.lock().unwrap().remove(0)
-        }
-
-        async fn remove(&self) -> Result<(), AwsFailure> {
-            self.asked.lock().unwrap().push("remove");
-            self.removal.clone()
+    /// The promise of the mode, asked of the very text that is about to be installed.
+    fn must_be_harmless(&self, rest: &str) -> Result<(), Error> {
+        match analyse(rest, &self.target) {
+            Ok(analysis) if analysis.worst() == Verdict::Harmless => Ok(()),
+            _ => Err(Error::internal("what would be left of the policy is not what its analysis promised")),
         }
     }
+}
 
-    /// Keeps backups in memory.
-    #[derive(Default)]
-    struct Shelf(Mutex<Vec<String>>);
+fn understood(analysis: &Result<Analysis, lockout::Unreadable>) -> Result<&Analysis, Error> {
+    analysis.as_ref().map_err(|error| not_understood(&error.to_string()))
+}
 
-    impl Backups for Shelf {
-        fn keep(
-            &self,
-            previous_policy: String,
-            region: String,
-        ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
-            assert_eq!(region, "eu-west-1");
-            self.0.lock().unwrap().push(previous_policy);
-            Box::pin(async { Ok(7) })
-        }
-    }
+fn not_understood(why: &str) -> Error {
+    Error::new(ErrorReason::PolicyNotUnderstood, format!("no single statement can be removed: {why}"))
+}
 
-    /// A trail and where its backups go.
-    fn kept() -> (Trail, Arc<Shelf>) {
-        let shelf = Arc::new(Shelf::default());
-        (Trail::with_backups(Arc::clone(&shelf) as Arc<dyn Backups>), shelf)
-    }
-
-    #[tokio::test]
-    async fn no_backup_no_change() {
-        let policy = Scripted::new(vec![some("{}")], Ok(()));
-        assert!(delete_policy(&policy, &Trail::default()).await.is_err(), "this trail has no place for backups");
-        assert_eq!(policy.asked(), ["read"]);
-    }
-
-    fn failure(code: &str, fate: Fate) -> AwsFailure {
-        AwsFailure {
-            service: "s3",
-            operation: "DeleteBucketPolicy",
-            status: Some(403),
-            code: Some(code.to_owned()),
-            message: "words".into(),
-            request_id: Some("R1".to_owned()),
-            bucket_region: None,
-            fate,
-        }
-    }
-
-    fn some(text: &str) -> Result<Option<String>, AwsFailure> {
-        Ok(Some(text.to_owned()))
-    }
-
-    #[tokio::test]
-    async fn nothing_to_do_is_its_own_answer_and_touches_nothing() {
-        let policy = Scripted::new(vec![Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy, &kept().0).await.unwrap();
-        assert_eq!(unlocked.changed(), Some(false));
-        assert_eq!(policy.asked(), ["read"]);
-    }
-
-    #[tokio::test]
-    async fn the_policy_is_kept_and_the_removal_is_read_back() {
-        let policy = Scripted::new(vec![some("{}"), Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy, &kept().0).await.unwrap();
-        assert_eq!(
-            unlocked,
-            Unlocked { previous: PreviousPolicy::Text("{}".to_owned()), verification: Verification::Verified }
-        );
-        assert_eq!(policy.asked(), ["read", "remove", "read"]);
-    }
-
-    #[tokio::test]
-    async fn an_old_state_after_the_act_is_not_called_verified() {
-        let policy = Scripted::new(vec![some("{}"), some("{}")], Ok(()));
-        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap().verification, Verification::PendingPropagation);
-        let policy = Scripted::new(vec![some("{}"), Err(failure("AccessDenied", Fate::Refused))], Ok(()));
-        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap().verification, Verification::Unreadable);
-    }
-
-    #[tokio::test]
-    async fn a_policy_that_may_not_be_read_is_deleted_all_the_same() {
-        let denied = failure("AccessDenied", Fate::Refused);
-        let policy = Scripted::new(vec![Err(denied), Ok(None)], Ok(()));
-        let unlocked = delete_policy(&policy, &kept().0).await.unwrap();
-        assert_eq!(unlocked.previous, PreviousPolicy::Unreadable("AccessDenied".to_owned()));
-        assert_eq!(unlocked.changed(), None, "nobody knows");
-    }
-
-    #[tokio::test]
-    async fn a_passing_failure_to_read_stops_the_act() {
-        for (code, fate) in
-            [("Throttling", Fate::Refused), ("NoSuchBucket", Fate::Refused), ("InternalError", Fate::Unknown)]
-        {
-            let policy = Scripted::new(vec![Err(failure(code, fate))], Ok(()));
-            assert!(delete_policy(&policy, &kept().0).await.is_err(), "{code}");
-            assert_eq!(policy.asked(), ["read"], "{code}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_lost_answer_ends_as_the_truth_where_a_read_can_tell() {
-        let lost = || Err(failure("", Fate::Unknown));
-        let policy = Scripted::new(vec![some("{}"), Ok(None)], lost());
-        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap().verification, Verification::Verified);
-        let policy = Scripted::new(vec![some("{}"), some("{}")], lost());
-        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
-        let policy = Scripted::new(vec![some("{}"), Err(failure("", Fate::Unknown))], lost());
-        let (trail, shelf) = kept();
-        assert_eq!(delete_policy(&policy, &trail).await.unwrap_err().reason(), ErrorReason::OutcomeUnknown);
-        assert_eq!(*shelf.0.lock().unwrap(), ["{}"], "the undo is kept however it ends");
-    }
-
-    #[tokio::test]
-    async fn a_refused_removal_is_an_error() {
-        let policy = Scripted::new(vec![some("{}")], Err(failure("AccessDenied", Fate::Refused)));
-        assert_eq!(delete_policy(&policy, &kept().0).await.unwrap_err().reason(), ErrorReason::AwsAccessDenied);
-    }
+fn no_policy() -> Error {
+    Error::new(ErrorReason::StatementNotFound, "there is no policy, and so none of the listed statements")
 }

@@ -3,17 +3,21 @@
 use serde_json::json;
 
 use super::{
-    Conclusion, Means, Operation,
-    unlock::{RemovablePolicy, Unlocked, delete_policy},
+    Conclusion, Means, Operation, PolicyChange, UnlockMode,
+    bucket::{Bucket, find_region, finding},
+    plan::opening,
+    policy_change::change_policy,
+    policy_document::target_of,
+    unlock::Unlock,
 };
 use crate::{
-    authz::{Argument, Ask, Permit, RootTask, Target, Why},
-    aws::{AwsFailure, BucketPolicies, BucketRegion, RootSession, Trail},
-    error::{Error, ErrorReason},
+    authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
+    aws::{AwsFailure, Trail},
+    error::Error,
     types::{AccountId, BucketName, Kind, Region, TaskPolicy},
 };
 
-/// Deletes the bucket's policy, the one mode that is served today.
+/// See the module.
 #[derive(Debug)]
 pub struct UnlockBucketPolicy {
     /// Who owns the bucket.
@@ -22,17 +26,31 @@ pub struct UnlockBucketPolicy {
     pub bucket: BucketName,
     /// Its region; found if not said.
     pub region: Option<Region>,
+    /// How.
+    pub mode: UnlockMode,
+    /// How far it may go.
+    pub terms: Terms,
     /// Why.
     pub why: Why,
 }
 
-/// What unlocking did.
+/// What became of a bucket's policy.
 #[derive(Debug)]
-pub struct BucketUnlocked {
-    /// The policy before, and the verification.
-    pub unlocked: Unlocked,
+pub struct BucketPolicyChange {
+    /// What was done.
+    pub change: PolicyChange,
     /// Where the bucket is.
     pub region: Region,
+}
+
+impl BucketPolicyChange {
+    pub(super) fn conclude(&self) -> Conclusion {
+        let mut detail = self.change.detail();
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("region".to_owned(), json!(self.region.as_str()));
+        }
+        Conclusion { changed: self.change.changed(), detail, shortfall: None }
+    }
 }
 
 impl Ask for UnlockBucketPolicy {
@@ -50,8 +68,16 @@ impl Ask for UnlockBucketPolicy {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        Some(&self.terms)
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
-        vec![("mode", Argument::Text("DELETE_POLICY".to_owned()))]
+        self.mode.arguments()
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
+        self.mode.particulars()
     }
 }
 
@@ -62,58 +88,33 @@ impl RootTask for UnlockBucketPolicy {
 }
 
 impl Operation for UnlockBucketPolicy {
-    type Output = BucketUnlocked;
+    type Output = BucketPolicyChange;
 
-    async fn act(permit: &Permit<Self>, Means { aws, .. }: Means<'_>, trail: &Trail) -> Result<BucketUnlocked, Error> {
-        let operation = permit.operation();
+    async fn act(
+        permit: &Permit<Self>,
+        Means { aws, .. }: Means<'_>,
+        trail: &Trail,
+    ) -> Result<BucketPolicyChange, Error> {
+        let Self { account, bucket, region, mode, terms, .. } = permit.operation();
+        let unlock = Unlock { mode, target: target_of(&permit.operation().target())? };
+        if let Some(guarded) = mode.installs() {
+            guarded.check(&unlock.target, aws).await?;
+        }
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
-        let region = match &operation.region {
+        let mut calls = opening(permit, aws, permit.operation().task_policy());
+        let region = match region {
             Some(region) => region.clone(),
-            None => find_region(&session, &operation.bucket).await?,
+            None => {
+                calls.push(finding(bucket, session.home_region()));
+                find_region(&session, bucket).await?
+            }
         };
-        let policies = session.bucket_policies(&region)?;
-        let policy = PolicyOf { policies: &policies, bucket: &operation.bucket, region: &region };
-        let unlocked = delete_policy(&policy, trail).await?;
-        Ok(BucketUnlocked { unlocked, region })
+        let policy = Bucket::new(&session, *account, bucket, region.clone())?;
+        let change = change_policy(&policy, &unlock, terms, calls, trail).await?;
+        Ok(BucketPolicyChange { change, region })
     }
 
-    fn conclude(output: &BucketUnlocked) -> Conclusion {
-        let mut detail = output.unlocked.detail();
-        if let Some(detail) = detail.as_object_mut() {
-            detail.insert("region".to_owned(), json!(output.region.as_str()));
-        }
-        Conclusion { changed: output.unlocked.changed(), detail, shortfall: None }
-    }
-}
-
-async fn find_region(session: &RootSession, bucket: &BucketName) -> Result<Region, Error> {
-    let home = session.bucket_policies(session.home_region())?;
-    match home.find(bucket).await.map_err(AwsFailure::into_error)? {
-        BucketRegion::In(text) => {
-            text.parse().map_err(|_| Error::internal("ListBuckets answered a bucket without a proper BucketRegion"))
-        }
-        BucketRegion::NotOwned => {
-            Err(Error::new(ErrorReason::BucketNotFound, "the account owns no bucket of this name"))
-        }
-    }
-}
-
-struct PolicyOf<'a> {
-    policies: &'a BucketPolicies,
-    bucket: &'a BucketName,
-    region: &'a Region,
-}
-
-impl RemovablePolicy for PolicyOf<'_> {
-    fn region(&self) -> &Region {
-        self.region
-    }
-
-    async fn read(&self) -> Result<Option<String>, AwsFailure> {
-        self.policies.get(self.bucket).await
-    }
-
-    async fn remove(&self) -> Result<(), AwsFailure> {
-        self.policies.delete(self.bucket).await
+    fn conclude(output: &BucketPolicyChange) -> Conclusion {
+        output.conclude()
     }
 }

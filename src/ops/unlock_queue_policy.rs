@@ -3,32 +3,46 @@
 use serde_json::json;
 
 use super::{
-    Conclusion, Means, Operation,
-    unlock::{RemovablePolicy, Unlocked, delete_policy},
+    Conclusion, Means, Operation, PolicyChange, UnlockMode, plan::opening, policy_change::change_policy,
+    policy_document::target_of, queue::Queue, unlock::Unlock,
 };
 use crate::{
-    authz::{Argument, Ask, Permit, RootTask, Target, Why},
-    aws::{AwsFailure, QueuePolicies, Trail},
+    authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
+    aws::{AwsFailure, Trail},
     error::Error,
     types::{Kind, QueueRef, Region, TaskPolicy},
 };
 
-/// Clears the queue's policy, the one mode that is served today.
+/// See the module.
 #[derive(Debug)]
 pub struct UnlockQueuePolicy {
     /// The queue.
     pub queue: QueueRef,
+    /// How.
+    pub mode: UnlockMode,
+    /// How far it may go.
+    pub terms: Terms,
     /// Why.
     pub why: Why,
 }
 
-/// What unlocking did.
+/// What became of a queue's policy.
 #[derive(Debug)]
-pub struct QueueUnlocked {
-    /// The policy before, and the verification.
-    pub unlocked: Unlocked,
+pub struct QueuePolicyChange {
+    /// What was done.
+    pub change: PolicyChange,
     /// The queue's URL, as AWS knows it.
     pub url: String,
+}
+
+impl QueuePolicyChange {
+    pub(super) fn conclude(&self) -> Conclusion {
+        let mut detail = self.change.detail();
+        if let Some(detail) = detail.as_object_mut() {
+            detail.insert("queue_url".to_owned(), json!(self.url));
+        }
+        Conclusion { changed: self.change.changed(), detail, shortfall: None }
+    }
 }
 
 impl Ask for UnlockQueuePolicy {
@@ -46,8 +60,16 @@ impl Ask for UnlockQueuePolicy {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        Some(&self.terms)
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
-        vec![("mode", Argument::Text("DELETE_POLICY".to_owned()))]
+        self.mode.arguments()
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
+        self.mode.particulars()
     }
 }
 
@@ -58,43 +80,27 @@ impl RootTask for UnlockQueuePolicy {
 }
 
 impl Operation for UnlockQueuePolicy {
-    type Output = QueueUnlocked;
+    type Output = QueuePolicyChange;
 
-    async fn act(permit: &Permit<Self>, Means { aws, .. }: Means<'_>, trail: &Trail) -> Result<QueueUnlocked, Error> {
-        let queue = &permit.operation().queue;
-        let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
-        let policies = session.queue_policies(&queue.region)?;
-        let url = policies.url(&queue.name).await.map_err(AwsFailure::into_error)?;
-        let unlocked =
-            delete_policy(&PolicyOf { policies: &policies, url: &url, region: &queue.region }, trail).await?;
-        Ok(QueueUnlocked { unlocked, url })
-    }
-
-    fn conclude(output: &QueueUnlocked) -> Conclusion {
-        let mut detail = output.unlocked.detail();
-        if let Some(detail) = detail.as_object_mut() {
-            detail.insert("queue_url".to_owned(), json!(output.url));
+    async fn act(
+        permit: &Permit<Self>,
+        Means { aws, .. }: Means<'_>,
+        trail: &Trail,
+    ) -> Result<QueuePolicyChange, Error> {
+        let Self { queue, mode, terms, .. } = permit.operation();
+        let unlock = Unlock { mode, target: target_of(&permit.operation().target())? };
+        if let Some(guarded) = mode.installs() {
+            guarded.check(&unlock.target, aws).await?;
         }
-        Conclusion { changed: output.unlocked.changed(), detail, shortfall: None }
-    }
-}
-
-struct PolicyOf<'a> {
-    policies: &'a QueuePolicies,
-    url: &'a str,
-    region: &'a Region,
-}
-
-impl RemovablePolicy for PolicyOf<'_> {
-    fn region(&self) -> &Region {
-        self.region
+        let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
+        let policy = Queue::open(&session, queue).await?;
+        let mut calls = opening(permit, aws, permit.operation().task_policy());
+        calls.push(policy.finding());
+        let change = change_policy(&policy, &unlock, terms, calls, trail).await?;
+        Ok(QueuePolicyChange { change, url: policy.into_url() })
     }
 
-    async fn read(&self) -> Result<Option<String>, AwsFailure> {
-        self.policies.get(self.url).await
-    }
-
-    async fn remove(&self) -> Result<(), AwsFailure> {
-        self.policies.clear(self.url).await
+    fn conclude(output: &QueuePolicyChange) -> Conclusion {
+        output.conclude()
     }
 }

@@ -168,11 +168,13 @@ fn aim(kind: Kind, arguments: &BTreeMap<String, Argument>) -> Aim {
 /// What an act is aimed at; an explanation at what the explained act is.
 const fn acts_on(kind: Kind) -> Option<Aim> {
     match kind {
-        Kind::UnlockBucketPolicy => Some(Aim::Bucket),
-        Kind::UnlockQueuePolicy => Some(Aim::Queue),
-        Kind::AssumeRoot | Kind::DeleteRootCredentials | Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => {
-            Some(Aim::Account)
-        }
+        Kind::UnlockBucketPolicy | Kind::RestoreBucketPolicy => Some(Aim::Bucket),
+        Kind::UnlockQueuePolicy | Kind::RestoreQueuePolicy => Some(Aim::Queue),
+        Kind::AssumeRoot
+        | Kind::DeleteRootCredentials
+        | Kind::AllowPasswordRecovery
+        | Kind::AuditRootCredentials
+        | Kind::ListPolicyBackups => Some(Aim::Account),
         Kind::ExplainAccess => None,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     authn::Scheme,
     authz::Argument,
-    types::{CredentialKind, Kind, Rule, Subject, TaskPolicy, Violation},
+    types::{CredentialKind, Exposure, Kind, Rule, Subject, TaskPolicy, Violation},
 };
 
 /// An argument as it is written.
@@ -17,6 +17,8 @@ pub enum Given {
     Number(i64),
     /// A list of texts.
     Texts(Vec<String>),
+    /// Yes or no.
+    Flag(bool),
 }
 
 /// One argument of an operation.
@@ -27,7 +29,16 @@ struct Parameter {
     read: fn(&Given) -> Result<Argument, Rule>,
 }
 
-const MODE: Parameter = Parameter { name: "mode", default: |_| Argument::Text("DELETE_POLICY".to_owned()), read: mode };
+const MODE: Parameter = Parameter { name: "mode", default: |_| Argument::Text(MODE_DEFAULT.to_owned()), read: mode };
+const ACCEPT_EXPOSURE: Parameter = Parameter {
+    name: "accept_exposure",
+    default: |_| Argument::Text(Exposure::default().name().to_owned()),
+    read: accept_exposure,
+};
+const ACCEPT_LOCKOUT: Parameter = Parameter { name: "accept_lockout", default: |_| Argument::Flag(false), read: flag };
+const INCLUDE_POLICIES: Parameter =
+    Parameter { name: "include_policies", default: |_| Argument::Flag(false), read: flag };
+const VALIDATE_ONLY: Parameter = Parameter { name: "validate_only", default: |_| Argument::Flag(false), read: flag };
 const TASK_POLICY: Parameter = Parameter {
     name: "task_policy",
     default: |_| Argument::Text(TaskPolicy::IamAuditRootUserCredentials.name().to_owned()),
@@ -50,8 +61,9 @@ const ABOUT_OPERATION: Parameter = Parameter {
 
 const ABOUT_OPERATION_DEFAULT: Kind = Kind::AuditRootCredentials;
 
-/// Longest name of a mode; the API's own have half of it.
-const MODE_LENGTH_MAX: usize = 32;
+/// What an omitted mode means.
+const MODE_DEFAULT: &str = "REMOVE_LOCKING_STATEMENTS";
+const MODES: [&str; 4] = [MODE_DEFAULT, "REMOVE_LISTED_STATEMENTS", "DELETE_POLICY", "REPLACE_POLICY"];
 /// AWS's own limit (STS API Reference, "AssumeRoot", `DurationSeconds`).
 const DURATION_SECONDS_MAX: i64 = 900;
 const TASK_POLICIES: [TaskPolicy; 5] = [
@@ -64,10 +76,13 @@ const TASK_POLICIES: [TaskPolicy; 5] = [
 
 const fn parameters(kind: Kind) -> &'static [Parameter] {
     match kind {
-        Kind::AssumeRoot => &[TASK_POLICY, DURATION],
-        Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy => &[MODE],
-        Kind::DeleteRootCredentials => &[CREDENTIAL_KINDS],
-        Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => &[],
+        Kind::AssumeRoot => &[TASK_POLICY, DURATION, VALIDATE_ONLY],
+        Kind::UnlockBucketPolicy | Kind::UnlockQueuePolicy => &[MODE, ACCEPT_EXPOSURE, VALIDATE_ONLY],
+        Kind::RestoreBucketPolicy | Kind::RestoreQueuePolicy => &[ACCEPT_LOCKOUT, ACCEPT_EXPOSURE, VALIDATE_ONLY],
+        Kind::ListPolicyBackups => &[INCLUDE_POLICIES],
+        Kind::DeleteRootCredentials => &[CREDENTIAL_KINDS, VALIDATE_ONLY],
+        Kind::AllowPasswordRecovery => &[VALIDATE_ONLY],
+        Kind::AuditRootCredentials => &[],
         Kind::ExplainAccess => &[ABOUT_SUBJECT, ABOUT_OPERATION],
     }
 }
@@ -114,7 +129,10 @@ fn about_operation(given: &Given) -> Result<Argument, Rule> {
         | Kind::UnlockQueuePolicy
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery
-        | Kind::AuditRootCredentials) => Ok(Argument::Text(act.name().to_owned())),
+        | Kind::AuditRootCredentials
+        | Kind::RestoreBucketPolicy
+        | Kind::RestoreQueuePolicy
+        | Kind::ListPolicyBackups) => Ok(Argument::Text(act.name().to_owned())),
         // An explanation is of an act on an account, never of another explanation.
         Kind::ExplainAccess => Err(no_act),
     }
@@ -123,7 +141,7 @@ fn about_operation(given: &Given) -> Result<Argument, Rule> {
 fn about_subject(given: &Given) -> Result<Argument, Rule> {
     match given {
         Given::Text(text) => subject(text).map(Argument::Text),
-        Given::Number(_) | Given::Texts(_) => Err(Rule::new("must be a caller's subject")),
+        Given::Number(_) | Given::Texts(_) | Given::Flag(_) => Err(Rule::new("must be a caller's subject")),
     }
 }
 
@@ -139,13 +157,27 @@ pub(super) fn subject(text: &str) -> Result<String, Rule> {
 }
 
 fn mode(given: &Given) -> Result<Argument, Rule> {
-    // Modes that are not served yet are read too: a policy for them can be written and tested before.
-    let is_name = |text: &String| {
-        (1..=MODE_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
-    };
     match given {
-        Given::Text(text) if is_name(text) => Ok(Argument::Text(text.clone())),
-        _ => Err(Rule::new("must be the name of a mode, such as DELETE_POLICY")),
+        Given::Text(text) if MODES.contains(&text.as_str()) => Ok(Argument::Text(text.clone())),
+        _ => Err(Rule(format!("must be one of {}", MODES.join(", ")).into())),
+    }
+}
+
+fn accept_exposure(given: &Given) -> Result<Argument, Rule> {
+    let names = Exposure::ALL.map(Exposure::name);
+    match given {
+        Given::Text(text) if names.contains(&text.as_str()) => Ok(Argument::Text(text.clone())),
+        _ => Err(Rule(format!("must be one of {}", names.join(", ")).into())),
+    }
+}
+
+/// A flag; on a command line its name.
+fn flag(given: &Given) -> Result<Argument, Rule> {
+    match given {
+        Given::Flag(flag) => Ok(Argument::Flag(*flag)),
+        Given::Text(text) if text == "true" => Ok(Argument::Flag(true)),
+        Given::Text(text) if text == "false" => Ok(Argument::Flag(false)),
+        _ => Err(Rule::new("must be true or false")),
     }
 }
 
@@ -161,7 +193,7 @@ fn duration_seconds(given: &Given) -> Result<Argument, Rule> {
     let seconds = match given {
         Given::Number(seconds) => Some(*seconds),
         Given::Text(text) => text.parse().ok(),
-        Given::Texts(_) => None,
+        Given::Texts(_) | Given::Flag(_) => None,
     };
     let seconds = seconds.filter(|seconds| (1..=DURATION_SECONDS_MAX).contains(seconds));
     seconds.map(Argument::Number).ok_or(Rule::new("must be whole seconds from 1 to 900"))
@@ -172,7 +204,7 @@ fn credential_kinds(given: &Given) -> Result<Argument, Rule> {
     let texts: Vec<&str> = match given {
         Given::Text(text) => text.split(',').collect(),
         Given::Texts(texts) => texts.iter().map(String::as_str).collect(),
-        Given::Number(_) => Vec::new(),
+        Given::Number(_) | Given::Flag(_) => Vec::new(),
     };
     let known = |text: &str| CredentialKind::ALL.map(CredentialKind::name).into_iter().find(|name| *name == text);
     let kinds: Option<BTreeSet<&'static str>> = texts.into_iter().map(known).collect();

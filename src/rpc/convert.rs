@@ -1,21 +1,22 @@
 //! Message to operation: parse, don't validate. All fields that break a rule are named at once.
 
 mod explain;
+mod restore;
+mod unlock;
 
 pub(super) use explain::explain_access;
+pub(super) use restore::{list_policy_backups, page_token, restore_bucket_policy, restore_queue_policy};
+pub(super) use unlock::{unlock_bucket_policy, unlock_queue_policy};
 
 use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use super::SessionDurations;
 use crate::{
-    authz::Why,
+    authz::{Terms, Why},
     error::{Error, ErrorReason},
-    ops::{
-        AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, SessionDuration,
-        UnlockBucketPolicy, UnlockQueuePolicy,
-    },
+    ops::{AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, SessionDuration},
     pb,
-    types::{AccountId, CredentialKind, QueueRef, Rule, TaskPolicy, Violation},
+    types::{AccountId, CredentialKind, Exposure, QueueRef, Rule, TaskPolicy, Violation},
 };
 
 /// Collects what is wrong with a message.
@@ -111,27 +112,29 @@ macro_rules! common {
 common! {
     AssumeRootRequest;
     UnlockBucketPolicyRequest, resource = |message| &message.bucket;
-    UnlockQueuePolicyRequest, resource = |message| queue_claim(message);
+    UnlockQueuePolicyRequest, resource = |message| unlock::queue_claim(message);
     DeleteRootCredentialsRequest;
     AllowPasswordRecoveryRequest;
     AuditRootCredentialsRequest;
-    RestoreBucketPolicyRequest, resource = |message| &message.backup_id;
-    RestoreQueuePolicyRequest, resource = |message| &message.backup_id;
+    RestoreBucketPolicyRequest, resource = |message| &message.bucket;
+    RestoreQueuePolicyRequest, resource = |message| &message.queue_arn;
+    ListPolicyBackupsRequest, resource = |message| restore::resource_claim(message);
 }
 
-/// Arguments that a later version serves, the same in every message that changes something.
-macro_rules! not_served_yet {
-    ($fields:ident, $message:ident) => {
+/// What every message that changes something says beside: its terms, and arguments that a later version serves.
+macro_rules! terms {
+    ($fields:ident, $message:ident) => {{
         $fields.not_served("request_id", !$message.request_id.is_empty());
-        $fields.not_served("validate_only", $message.validate_only);
-        $fields.not_served("etag", !$message.etag.is_empty());
         $fields.not_served("approval_id", !$message.approval_id.is_empty());
-    };
+        Terms { validate_only: $message.validate_only, etag: $fields.parse_optional("etag", &$message.etag) }
+    }};
 }
+
+use terms;
 
 pub(super) fn assume_root(message: &pb::AssumeRootRequest, durations: SessionDurations) -> Result<AssumeRoot, Error> {
     let mut fields = Fields::default();
-    not_served_yet!(fields, message);
+    let terms = terms!(fields, message);
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
     let task_policy = task_policy(&mut fields, message.task_policy);
@@ -141,6 +144,7 @@ pub(super) fn assume_root(message: &pb::AssumeRootRequest, durations: SessionDur
         account,
         task_policy,
         duration,
+        terms,
         why,
     }))
 }
@@ -176,98 +180,43 @@ fn duration(
     Some(duration)
 }
 
-/// Only the deletion of the whole policy is served, and it must be asked for: an omitted argument never means delete.
-fn unlock_mode(fields: &mut Fields, number: i32, replacement_policy: &str) {
-    match pb::UnlockMode::try_from(number) {
-        Ok(pb::UnlockMode::DeletePolicy) => {
-            if !replacement_policy.is_empty() {
-                fields.wrong("replacement_policy", "must be unset, except with mode REPLACE_POLICY");
-            }
-        }
-        Ok(pb::UnlockMode::Unspecified) => {
-            let instead = "unset would remove only the statements that lock; say UNLOCK_MODE_DELETE_POLICY";
-            fields.not_served.push(NotServed { field: "mode", instead });
-        }
-        Ok(pb::UnlockMode::ReplacePolicy) => {
-            let instead = "UNLOCK_MODE_REPLACE_POLICY comes later; UNLOCK_MODE_DELETE_POLICY is served";
-            fields.not_served.push(NotServed { field: "mode", instead });
-        }
-        Err(_) => fields.wrong("mode", "must be a known UnlockMode"),
-    }
-}
-
-pub(super) fn unlock_bucket_policy(message: &pb::UnlockBucketPolicyRequest) -> Result<UnlockBucketPolicy, Error> {
+pub(super) fn delete_root_credentials(
+    message: &pb::DeleteRootCredentialsRequest,
+) -> Result<DeleteRootCredentials, Error> {
     let mut fields = Fields::default();
-    not_served_yet!(fields, message);
-    unlock_mode(&mut fields, message.mode, &message.replacement_policy);
+    let terms = terms!(fields, message);
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
-    let bucket = fields.parse("bucket", &message.bucket);
-    let region = fields.parse_optional("region", &message.region);
-    let operation = account.zip(why).zip(bucket);
-    fields.finish(operation.map(|((account, why), bucket)| UnlockBucketPolicy { account, bucket, region, why }))
+    let kinds = fields.take("credential_kinds", credential_kinds(&message.credential_kinds));
+    let operation = account.zip(why).zip(kinds);
+    fields.finish(operation.map(|((account, why), kinds)| DeleteRootCredentials { account, kinds, terms, why }))
 }
 
-pub(super) fn unlock_queue_policy(message: &pb::UnlockQueuePolicyRequest) -> Result<UnlockQueuePolicy, Error> {
-    let mut fields = Fields::default();
-    not_served_yet!(fields, message);
-    unlock_mode(&mut fields, message.mode, &message.replacement_policy);
-    let account = fields.parse("account_id", &message.account_id);
-    let why = fields.why(message);
-    let queue = queue(&mut fields, message, account);
-    fields.finish(queue.zip(why).map(|(queue, why)| UnlockQueuePolicy { queue, why }))
-}
-
-/// The queue, named in exactly one of three ways, and owned by the account that the request names.
-fn queue(fields: &mut Fields, message: &pb::UnlockQueuePolicyRequest, account: Option<AccountId>) -> Option<QueueRef> {
-    let is_set = |text: &String| !text.is_empty();
-    let names = [&message.queue_arn, &message.queue_url, &message.queue_name];
-    if names.into_iter().filter(|text| is_set(text)).count() != 1 {
-        fields.wrong("queue_arn", "exactly one of queue_arn, queue_url and queue_name must be set");
-        return None;
-    }
-    if is_set(&message.queue_name) {
-        let name = fields.parse("queue_name", &message.queue_name);
-        if message.region.is_empty() {
-            fields.wrong("region", "is required with queue_name");
-            return None;
+/// To whom a policy may grant; nobody outside the organization if nothing is said.
+fn accept_exposure(fields: &mut Fields, number: i32) -> Option<Exposure> {
+    match pb::Exposure::try_from(number) {
+        Ok(pb::Exposure::Unspecified | pb::Exposure::Organization) => Some(Exposure::Organization),
+        Ok(pb::Exposure::OutsideOrganization) => Some(Exposure::OutsideOrganization),
+        Ok(pb::Exposure::Public) => Some(Exposure::Public),
+        Err(_) => {
+            fields.wrong("accept_exposure", "must be a known Exposure");
+            None
         }
-        let region = fields.parse("region", &message.region);
-        return Some(QueueRef { region: region?, account: account?, name: name? });
     }
-    if is_set(&message.region) {
-        fields.wrong("region", "must be unset, except with queue_name");
-    }
-    let (field, parsed) = if is_set(&message.queue_arn) {
-        ("queue_arn", QueueRef::from_arn(&message.queue_arn))
-    } else {
-        ("queue_url", QueueRef::from_url(&message.queue_url))
-    };
-    let queue = fields.take(field, parsed)?;
+}
+
+/// A queue by its ARN, owned by the account that the request names.
+fn queue_by_arn(fields: &mut Fields, arn: &str, account: Option<AccountId>) -> Option<QueueRef> {
+    let queue = fields.take("queue_arn", QueueRef::from_arn(arn));
+    owned(fields, "queue_arn", queue?, account)
+}
+
+fn owned(fields: &mut Fields, field: &'static str, queue: QueueRef, account: Option<AccountId>) -> Option<QueueRef> {
     if account.is_some_and(|account| account != queue.account) {
         fields.wrong(field, "must name a queue of account_id, not of another account");
         return None;
     }
     Some(queue)
-}
-
-fn queue_claim(message: &pb::UnlockQueuePolicyRequest) -> &str {
-    [&message.queue_arn, &message.queue_url, &message.queue_name]
-        .into_iter()
-        .find(|text| !text.is_empty())
-        .map_or("", |text| text)
-}
-
-pub(super) fn delete_root_credentials(
-    message: &pb::DeleteRootCredentialsRequest,
-) -> Result<DeleteRootCredentials, Error> {
-    let mut fields = Fields::default();
-    not_served_yet!(fields, message);
-    let account = fields.parse("account_id", &message.account_id);
-    let why = fields.why(message);
-    let kinds = fields.take("credential_kinds", credential_kinds(&message.credential_kinds));
-    let operation = account.zip(why).zip(kinds);
-    fields.finish(operation.map(|((account, why), kinds)| DeleteRootCredentials { account, kinds, why }))
 }
 
 fn credential_kinds(numbers: &[i32]) -> Result<BTreeSet<CredentialKind>, Rule> {
@@ -297,10 +246,10 @@ pub(super) fn allow_password_recovery(
     message: &pb::AllowPasswordRecoveryRequest,
 ) -> Result<AllowPasswordRecovery, Error> {
     let mut fields = Fields::default();
-    not_served_yet!(fields, message);
+    let terms = terms!(fields, message);
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
-    fields.finish(account.zip(why).map(|(account, why)| AllowPasswordRecovery { account, why }))
+    fields.finish(account.zip(why).map(|(account, why)| AllowPasswordRecovery { account, terms, why }))
 }
 
 pub(super) fn audit_root_credentials(message: &pb::AuditRootCredentialsRequest) -> Result<AuditRootCredentials, Error> {

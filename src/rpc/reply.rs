@@ -1,5 +1,12 @@
 //! Outcome to message.
 
+mod change;
+mod plan;
+
+pub(super) use change::{
+    list_policy_backups, restore_bucket_policy, restore_queue_policy, unlock_bucket_policy, unlock_queue_policy,
+};
+
 use prost::Message;
 use prost_types::Any;
 use tonic::Status;
@@ -7,54 +14,26 @@ use tonic::Status;
 use super::status::status_with;
 use crate::{
     authz::{Deciding, Effect},
-    aws::{AwsCall, IssuedCredentials, KeyUse, MfaDeviceFacts, SigningCertificateFacts},
+    aws::{AwsCall, IssuedCredentials},
     clock::Timestamp,
     gate::{Done, Receipt},
     ops::{
-        AccessExplained, BucketUnlocked, Deletion, DeletionStatus, PreviousPolicy, QueueUnlocked, RecoveryAllowed,
-        RootCredentialsAudit, RootCredentialsDeletion, UsedAccessKey, Verification,
+        AccessExplained, Deletion, DeletionStatus, RecoveryAllowed, RootAssumed, RootCredentialsAudit,
+        RootCredentialsDeletion, Verification,
     },
     pb,
     types::CredentialKind,
 };
 
-pub(super) fn assume_root(done: Done<IssuedCredentials>) -> Result<pb::AssumeRootResponse, Status> {
-    let IssuedCredentials { access_key_id, secret_access_key, session_token, expiration } = done.output;
-    let expiration = Some(timestamp(expiration));
-    let credentials = pb::Credentials { access_key_id, secret_access_key, session_token, expiration };
-    Ok(pb::AssumeRootResponse { receipt: Some(receipt(done.receipt)), credentials: Some(credentials), plan: None })
-}
-
-pub(super) fn unlock_bucket_policy(done: Done<BucketUnlocked>) -> Result<pb::UnlockBucketPolicyResponse, Status> {
-    let BucketUnlocked { unlocked, region } = done.output;
-    // "May have changed" is told as changed, beside the code that kept it from being known.
-    let changed = unlocked.changed().unwrap_or(true);
-    let (previous_policy, previous_policy_unreadable) = previous(unlocked.previous);
-    Ok(pb::UnlockBucketPolicyResponse {
-        receipt: Some(receipt(done.receipt)),
-        changed,
-        previous_policy,
-        previous_policy_unreadable,
-        verification: verification(unlocked.verification).into(),
-        region: region.to_string(),
-        plan: None,
-    })
-}
-
-pub(super) fn unlock_queue_policy(done: Done<QueueUnlocked>) -> Result<pb::UnlockQueuePolicyResponse, Status> {
-    let QueueUnlocked { unlocked, url } = done.output;
-    // "May have changed" is told as changed, beside the code that kept it from being known.
-    let changed = unlocked.changed().unwrap_or(true);
-    let (previous_policy, previous_policy_unreadable) = previous(unlocked.previous);
-    Ok(pb::UnlockQueuePolicyResponse {
-        receipt: Some(receipt(done.receipt)),
-        changed,
-        previous_policy,
-        previous_policy_unreadable,
-        verification: verification(unlocked.verification).into(),
-        queue_url: url,
-        plan: None,
-    })
+pub(super) fn assume_root(done: Done<RootAssumed>) -> Result<pb::AssumeRootResponse, Status> {
+    let (credentials, plan) = match done.output {
+        RootAssumed::Issued(IssuedCredentials { access_key_id, secret_access_key, session_token, expiration }) => {
+            let expiration = Some(timestamp(expiration));
+            (Some(pb::Credentials { access_key_id, secret_access_key, session_token, expiration }), None)
+        }
+        RootAssumed::Planned(planned) => (None, Some(plan::plan(planned))),
+    };
+    Ok(pb::AssumeRootResponse { receipt: Some(receipt(done.receipt)), credentials, plan })
 }
 
 pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessResponse {
@@ -94,7 +73,7 @@ pub(super) fn delete_root_credentials(
         changed: output.changed().unwrap_or(true),
         verification: verification(output.verification).into(),
         items: output.items.into_iter().map(deletion).collect(),
-        plan: None,
+        plan: output.plan.map(plan::plan),
     };
     let Some(error) = shortfall else { return Ok(response) };
     let type_url = "type.googleapis.com/rootgate.v1.DeleteRootCredentialsResponse".to_owned();
@@ -109,7 +88,7 @@ pub(super) fn allow_password_recovery(
         changed: done.output.changed,
         verification: verification(done.output.verification).into(),
         login_profile_created_at: done.output.login_profile_created_at.map(timestamp),
-        plan: None,
+        plan: done.output.plan.map(plan::plan),
     })
 }
 
@@ -117,15 +96,15 @@ pub(super) fn audit_root_credentials(
     done: Done<RootCredentialsAudit>,
 ) -> Result<pb::AuditRootCredentialsResponse, Status> {
     let has_credentials = done.output.has_credentials();
-    let RootCredentialsAudit { login_profile_created_at, access_keys, signing_certificates, mfa_devices } = done.output;
-    let created_at = login_profile_created_at.map(timestamp);
+    let pb::RootCredentialInventory { login_profile, access_keys, signing_certificates, mfa_devices } =
+        plan::inventory(done.output);
     Ok(pb::AuditRootCredentialsResponse {
         receipt: Some(receipt(done.receipt)),
         has_credentials,
-        login_profile: created_at.map(|created_at| pb::LoginProfile { created_at: Some(created_at) }),
-        access_keys: access_keys.into_iter().map(access_key).collect(),
-        signing_certificates: signing_certificates.into_iter().map(signing_certificate).collect(),
-        mfa_devices: mfa_devices.into_iter().map(mfa_device).collect(),
+        login_profile,
+        access_keys,
+        signing_certificates,
+        mfa_devices,
     })
 }
 
@@ -137,6 +116,7 @@ fn receipt(receipt: Receipt) -> pb::Receipt {
         operation_id: receipt.operation_id.to_string(),
         aws_calls: receipt.calls.into_iter().map(aws_call).collect(),
         access_key_id: receipt.access_key_id.unwrap_or_default(),
+        expired_access_key_ids: receipt.expired_access_key_ids,
     }
 }
 
@@ -155,20 +135,13 @@ fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos: i32::try_from(nanos).unwrap_or(0) }
 }
 
-fn previous(policy: PreviousPolicy) -> (String, String) {
-    match policy {
-        PreviousPolicy::None => (String::new(), String::new()),
-        PreviousPolicy::Text(text) => (text, String::new()),
-        PreviousPolicy::Unreadable(code) => (String::new(), code),
-    }
-}
-
 const fn verification(verification: Verification) -> pb::Verification {
     match verification {
         Verification::NothingChanged => pb::Verification::Unspecified,
         Verification::Verified => pb::Verification::Verified,
         Verification::PendingPropagation => pb::Verification::PendingPropagation,
         Verification::Unreadable => pb::Verification::Unreadable,
+        Verification::Overtaken => pb::Verification::Overtaken,
     }
 }
 
@@ -194,32 +167,4 @@ fn deletion(deletion: Deletion) -> pb::CredentialDeletion {
         aws_request_id: deletion.request_id.unwrap_or_default(),
         note: deletion.note.to_owned(),
     }
-}
-
-fn access_key(used: UsedAccessKey) -> pb::AccessKey {
-    let UsedAccessKey { key, last_use } = used;
-    let (last_used_at, last_used_service, last_used_region) = match last_use {
-        Some(KeyUse { at, service, region }) => (Some(timestamp(at)), service, region),
-        None => (None, String::new(), String::new()),
-    };
-    pb::AccessKey {
-        access_key_id: key.access_key_id,
-        status: key.status,
-        created_at: key.created_at.map(timestamp),
-        last_used_at,
-        last_used_service,
-        last_used_region,
-    }
-}
-
-fn signing_certificate(certificate: SigningCertificateFacts) -> pb::SigningCertificate {
-    pb::SigningCertificate {
-        certificate_id: certificate.certificate_id,
-        status: certificate.status,
-        uploaded_at: certificate.uploaded_at.map(timestamp),
-    }
-}
-
-fn mfa_device(device: MfaDeviceFacts) -> pb::MfaDevice {
-    pb::MfaDevice { serial_number: device.serial_number, enabled_at: device.enabled_at.map(timestamp) }
 }

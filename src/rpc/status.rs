@@ -28,7 +28,9 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::ShuttingDown
         | ErrorReason::GatewayCredentials
         | ErrorReason::AwsUnavailable => Code::Unavailable,
-        ErrorReason::ResourceBusy | ErrorReason::AwsConflict | ErrorReason::Incomplete => Code::Aborted,
+        ErrorReason::ResourceBusy | ErrorReason::AwsConflict | ErrorReason::Incomplete | ErrorReason::StaleEtag => {
+            Code::Aborted
+        }
         ErrorReason::ManagementAccount
         | ErrorReason::OwnAccount
         | ErrorReason::AccountNotActive
@@ -37,10 +39,15 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::AwsRefused
         | ErrorReason::FeatureNotEnabled
         | ErrorReason::TrustedAccessNotEnabled
+        | ErrorReason::PolicyNotUnderstood
+        | ErrorReason::StatementNotFound
+        | ErrorReason::WouldLock
+        | ErrorReason::WouldExpose
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,
-        ErrorReason::AccountNotInOrganization | ErrorReason::BucketNotFound | ErrorReason::QueueNotFound => {
-            Code::NotFound
-        }
+        ErrorReason::AccountNotInOrganization
+        | ErrorReason::BucketNotFound
+        | ErrorReason::QueueNotFound
+        | ErrorReason::BackupNotFound => Code::NotFound,
         ErrorReason::AwsThrottled | ErrorReason::RateLimited => Code::ResourceExhausted,
         ErrorReason::OutcomeUnknown => Code::Unknown,
         ErrorReason::AwsMisconfigured | ErrorReason::Internal => Code::Internal,

@@ -20,19 +20,28 @@ pub enum Kind {
     AllowPasswordRecovery,
     /// Lists root credentials.
     AuditRootCredentials,
+    /// Puts a bucket's policy of before back.
+    RestoreBucketPolicy,
+    /// Puts a queue's policy of before back.
+    RestoreQueuePolicy,
+    /// Lists the policies that acts have changed. Reaches no account.
+    ListPolicyBackups,
     /// Says whether somebody may do an act, and why. Reaches no account.
     ExplainAccess,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::AssumeRoot,
         Self::UnlockBucketPolicy,
         Self::UnlockQueuePolicy,
         Self::DeleteRootCredentials,
         Self::AllowPasswordRecovery,
         Self::AuditRootCredentials,
+        Self::RestoreBucketPolicy,
+        Self::RestoreQueuePolicy,
+        Self::ListPolicyBackups,
         Self::ExplainAccess,
     ];
 
@@ -46,6 +55,9 @@ impl Kind {
             Self::DeleteRootCredentials => "DeleteRootCredentials",
             Self::AllowPasswordRecovery => "AllowPasswordRecovery",
             Self::AuditRootCredentials => "AuditRootCredentials",
+            Self::RestoreBucketPolicy => "RestoreBucketPolicy",
+            Self::RestoreQueuePolicy => "RestoreQueuePolicy",
+            Self::ListPolicyBackups => "ListPolicyBackups",
             Self::ExplainAccess => "ExplainAccess",
         }
     }
@@ -59,8 +71,10 @@ impl Kind {
             | Self::UnlockBucketPolicy
             | Self::UnlockQueuePolicy
             | Self::DeleteRootCredentials
-            | Self::AllowPasswordRecovery => true,
-            Self::AuditRootCredentials | Self::ExplainAccess => false,
+            | Self::AllowPasswordRecovery
+            | Self::RestoreBucketPolicy
+            | Self::RestoreQueuePolicy => true,
+            Self::AuditRootCredentials | Self::ListPolicyBackups | Self::ExplainAccess => false,
         }
     }
 }

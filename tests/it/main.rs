@@ -22,6 +22,7 @@ mod identity;
 mod journal;
 mod limits;
 mod matrix;
+mod plan;
 mod process;
 mod reload;
 mod rpc;

@@ -13,7 +13,7 @@ use crate::{
         testing::{TestCa, client_params, mtls_only, uri},
     },
     authz::{
-        Argument, Effect, Target, Why,
+        Argument, Effect, Target, Terms, Why,
         testing::{
             ALICE, LOG_ARCHIVE, NOW, ORGANIZATION_ID, PAYMENTS, PAYMENTS_UNIT, SECURITY, STRANGE, WORKLOADS, account,
             bucket, engine, principal, question, queue, refused, tree,
@@ -54,7 +54,15 @@ impl Ask for Audit {
         &self.0
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        None
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
+        Vec::new()
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 }
@@ -449,4 +457,26 @@ fn a_forbid_on_a_region_cannot_be_dodged_by_leaving_the_region_out() {
     let left_out = ask(Kind::UnlockBucketPolicy, None);
     assert!(!left_out.allowed && left_out.errors[0].contains("region"), "{left_out:?}");
     assert!(ask(AUDIT, None).allowed, "what has no region is not asked for one");
+}
+
+/// A broad permit says nothing of the public: it must not be the one that lets a bucket be opened to it.
+#[test]
+fn only_a_permit_that_speaks_of_exposure_allows_more_than_the_organization() {
+    let ask = |engine: &Engine, exposure: &str| {
+        let mut asked = question(Kind::UnlockBucketPolicy, PAYMENTS);
+        asked.arguments.insert("accept_exposure".to_owned(), Argument::Text(exposure.to_owned()));
+        verdict(engine, &asked)
+    };
+    let broad = "@id(\"broad\") permit(principal, action, resource);";
+    let engine_of_broad = engine(broad);
+    assert_eq!(ask(&engine_of_broad, "ORGANIZATION"), "+broad");
+    for exposure in ["OUTSIDE_ORGANIZATION", "PUBLIC", "anything else"] {
+        assert_eq!(ask(&engine_of_broad, exposure), "-", "{exposure}");
+    }
+    let partners = "@id(\"partners\") permit(principal, action == Rootgate::Action::\"UnlockBucketPolicy\", resource) \
+                    when { context.accept_exposure == \"OUTSIDE_ORGANIZATION\" };";
+    let both = engine(&format!("{broad}\n{partners}"));
+    assert_eq!(ask(&both, "ORGANIZATION"), "+broad");
+    assert_eq!(ask(&both, "OUTSIDE_ORGANIZATION"), "+partners");
+    assert_eq!(ask(&both, "PUBLIC"), "-");
 }

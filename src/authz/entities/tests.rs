@@ -49,6 +49,9 @@ fn question() -> impl Strategy<Value = Question> {
                 | Kind::UnlockQueuePolicy
                 | Kind::DeleteRootCredentials
                 | Kind::AllowPasswordRecovery
+                | Kind::RestoreBucketPolicy
+                | Kind::RestoreQueuePolicy
+                | Kind::ListPolicyBackups
                 | Kind::AuditRootCredentials => asked.target.clone(),
             };
             Question {

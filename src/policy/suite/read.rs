@@ -220,7 +220,10 @@ fn given(value: &DeValue<'_>) -> Result<Given, String> {
         let number = i64::from_str_radix(digits.as_str(), digits.radix());
         return number.map(Given::Number).map_err(|_| "must be a number of at most 64 bits".to_owned());
     }
-    let array = value.as_array().ok_or_else(|| not("a text, a whole number or a list of texts", value))?;
+    if let Some(flag) = value.as_bool() {
+        return Ok(Given::Flag(flag));
+    }
+    let array = value.as_array().ok_or_else(|| not("a text, a whole number, true, false or a list of texts", value))?;
     array.iter().map(|value| text(value.get_ref())).collect::<Result<_, _>>().map(Given::Texts)
 }
 

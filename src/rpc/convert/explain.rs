@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::SessionDurations, Common, Fields, allow_password_recovery, assume_root, audit_root_credentials,
-    delete_root_credentials, unlock_bucket_policy, unlock_queue_policy,
+    delete_root_credentials, list_policy_backups, restore_bucket_policy, restore_queue_policy, unlock_bucket_policy,
+    unlock_queue_policy,
 };
 use crate::{
     authn::Scheme,
@@ -44,6 +45,9 @@ fn common(act: &Act) -> &dyn Common {
         Act::DeleteRootCredentials(message) => message,
         Act::AllowPasswordRecovery(message) => message,
         Act::AuditRootCredentials(message) => message,
+        Act::RestoreBucketPolicy(message) => message,
+        Act::RestoreQueuePolicy(message) => message,
+        Act::ListPolicyBackups(message) => message,
     }
 }
 
@@ -139,6 +143,9 @@ fn question(
         Act::DeleteRootCredentials(message) => within.ask("delete_root_credentials", delete_root_credentials(message)),
         Act::AllowPasswordRecovery(message) => within.ask("allow_password_recovery", allow_password_recovery(message)),
         Act::AuditRootCredentials(message) => within.ask("audit_root_credentials", audit_root_credentials(message)),
+        Act::RestoreBucketPolicy(message) => within.ask("restore_bucket_policy", restore_bucket_policy(message)),
+        Act::RestoreQueuePolicy(message) => within.ask("restore_queue_policy", restore_queue_policy(message)),
+        Act::ListPolicyBackups(message) => within.ask("list_policy_backups", list_policy_backups(message)),
     }
 }
 

@@ -1,4 +1,8 @@
 use super::*;
+use crate::{
+    lockout::Pick,
+    ops::{BackupQuery, UnlockMode},
+};
 
 const ACCOUNT: &str = "333333333333";
 const REASON: &str = "Locked out by a policy change";
@@ -81,18 +85,145 @@ fn what_is_not_served_is_refused_never_ignored() {
         not_served(unlock_bucket_policy(&message))
     };
     assert!(with(|m| m.request_id = "x".to_owned()).contains("request_id"));
-    assert!(with(|m| m.validate_only = true).contains("validate_only"));
-    assert!(with(|m| m.etag = "x".to_owned()).contains("etag"));
     assert!(with(|m| m.approval_id = "x".to_owned()).contains("approval_id"));
-    assert!(with(|m| m.mode = pb::UnlockMode::ReplacePolicy.into()).contains("REPLACE_POLICY"));
 }
 
 #[test]
-fn an_omitted_mode_never_deletes() {
+fn an_omitted_mode_removes_only_what_locks() {
     let message = pb::UnlockBucketPolicyRequest { mode: 0, ..bucket_request() };
-    assert!(not_served(unlock_bucket_policy(&message)).contains("UNLOCK_MODE_DELETE_POLICY"));
+    assert_eq!(unlock_bucket_policy(&message).unwrap().mode, UnlockMode::RemoveLockingStatements);
     let message = pb::UnlockQueuePolicyRequest { mode: 0, ..queue_request() };
-    assert!(not_served(unlock_queue_policy(&message)).contains("UNLOCK_MODE_DELETE_POLICY"));
+    assert_eq!(unlock_queue_policy(&message).unwrap().mode, UnlockMode::RemoveLockingStatements);
+}
+
+#[test]
+fn what_belongs_to_another_mode_is_refused_never_ignored() {
+    let replacement = pb::UnlockBucketPolicyRequest { replacement_policy: "{}".to_owned(), ..bucket_request() };
+    assert_eq!(violated(unlock_bucket_policy(&replacement)), ["replacement_policy"]);
+    let exposure = pb::UnlockBucketPolicyRequest { accept_exposure: 3, ..bucket_request() };
+    assert_eq!(violated(unlock_bucket_policy(&exposure)), ["accept_exposure"]);
+    let listed = pb::UnlockQueuePolicyRequest { statements: vec![by_sid("A")], ..queue_request() };
+    assert_eq!(violated(unlock_queue_policy(&listed)), ["statements"]);
+}
+
+#[test]
+fn a_replacement_is_a_json_object_of_the_size_that_aws_takes() {
+    let with = |text: &str| {
+        let (mode, replacement_policy) = (pb::UnlockMode::ReplacePolicy.into(), text.to_owned());
+        unlock_bucket_policy(&pb::UnlockBucketPolicyRequest { mode, replacement_policy, ..bucket_request() })
+    };
+    assert!(with("{\"Statement\":[]}").is_ok());
+    let large = format!("{{\"Id\":\"{}\"}}", "x".repeat(20 * 1024));
+    for bad in ["", "[]", " {}", "{", "null", &large] {
+        assert_eq!(violated(with(bad)), ["replacement_policy"], "{bad:.10}");
+    }
+}
+
+fn by_sid(sid: &str) -> pb::StatementSelector {
+    pb::StatementSelector { selector: Some(pb::statement_selector::Selector::Sid(sid.to_owned())) }
+}
+
+fn by_index(index: i32) -> pb::StatementSelector {
+    pb::StatementSelector { selector: Some(pb::statement_selector::Selector::Index(index)) }
+}
+
+#[test]
+fn listed_statements_are_named_one_by_one_and_an_index_only_where_it_means_something() {
+    let with = |statements: Vec<pb::StatementSelector>| pb::UnlockBucketPolicyRequest {
+        mode: pb::UnlockMode::RemoveListedStatements.into(),
+        statements,
+        ..bucket_request()
+    };
+    let mode = unlock_bucket_policy(&with(vec![by_sid("A")])).unwrap().mode;
+    assert_eq!(mode, UnlockMode::RemoveListedStatements(vec![Pick::Sid("A".to_owned())]));
+    let nothing = pb::StatementSelector { selector: None };
+    for bad in [vec![], vec![nothing], vec![by_sid("")], vec![by_index(0)], vec![by_sid("A"); 101]] {
+        assert_eq!(violated(unlock_bucket_policy(&with(bad.clone()))), ["statements"], "{bad:?}");
+    }
+    let seen = pb::UnlockBucketPolicyRequest { etag: "1.ab.".to_owned(), ..with(vec![by_index(0)]) };
+    assert!(unlock_bucket_policy(&seen).is_ok());
+    let look = pb::UnlockBucketPolicyRequest { validate_only: true, ..with(vec![by_index(0)]) };
+    assert!(unlock_bucket_policy(&look).is_ok());
+    let negative = pb::UnlockBucketPolicyRequest { validate_only: true, ..with(vec![by_index(-1)]) };
+    assert_eq!(violated(unlock_bucket_policy(&negative)), ["statements"]);
+}
+
+#[test]
+fn terms_are_taken_and_an_etag_is_one_of_ours() {
+    let message = pb::UnlockBucketPolicyRequest { validate_only: true, etag: "1.ab.".to_owned(), ..bucket_request() };
+    let terms = unlock_bucket_policy(&message).unwrap().terms;
+    assert!(terms.validate_only && terms.etag.is_some());
+    let bad = pb::UnlockBucketPolicyRequest { etag: "W/\"x\"".to_owned(), ..bucket_request() };
+    assert_eq!(violated(unlock_bucket_policy(&bad)), ["etag"]);
+}
+
+fn restore_request() -> pb::RestoreBucketPolicyRequest {
+    pb::RestoreBucketPolicyRequest {
+        account_id: ACCOUNT.to_owned(),
+        reason: REASON.to_owned(),
+        bucket: "payments-ledger".to_owned(),
+        backup_id: "0197f1a2-0000-7000-8000-000000000001".to_owned(),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_restore_names_backup_and_bucket_and_accepts_nothing_by_default() {
+    let restoration = restore_bucket_policy(&restore_request()).unwrap().restoration;
+    assert_eq!((restoration.accept_lockout, restoration.accept_exposure), (false, Exposure::Organization));
+    let bad = pb::RestoreBucketPolicyRequest {
+        bucket: String::new(),
+        backup_id: "17".to_owned(),
+        accept_exposure: 9,
+        ..restore_request()
+    };
+    let mut fields = violated(restore_bucket_policy(&bad));
+    fields.sort();
+    assert_eq!(fields, ["accept_exposure", "backup_id", "bucket"]);
+    let foreign = pb::RestoreQueuePolicyRequest {
+        account_id: ACCOUNT.to_owned(),
+        reason: REASON.to_owned(),
+        queue_arn: "arn:aws:sqs:eu-west-1:444444444444:events".to_owned(),
+        backup_id: restore_request().backup_id,
+        ..Default::default()
+    };
+    assert_eq!(violated(restore_queue_policy(&foreign)), ["queue_arn"]);
+}
+
+fn list_request() -> pb::ListPolicyBackupsRequest {
+    pb::ListPolicyBackupsRequest { account_id: ACCOUNT.to_owned(), reason: REASON.to_owned(), ..Default::default() }
+}
+
+#[test]
+fn a_page_token_belongs_to_its_listing() {
+    let list = list_policy_backups(&list_request()).unwrap();
+    assert_eq!((list.page_size, list.before), (20, None));
+    let query = |resource: Option<&str>| BackupQuery {
+        account: ACCOUNT.parse().unwrap(),
+        resource: resource.map(ToOwned::to_owned),
+        before: None,
+        limit: 21,
+        include_policies: false,
+    };
+    let token = page_token(17, &query(None));
+    let next = pb::ListPolicyBackupsRequest { page_token: token.clone(), ..list_request() };
+    assert_eq!(list_policy_backups(&next).unwrap().before, Some(17));
+    let of_bucket = page_token(17, &query(Some("arn:aws:s3:::payments-ledger")));
+    let forged = token.replace("17-", "18-");
+    for bad in [of_bucket.as_str(), &forged, "17", "-", "+17-x", &"9".repeat(300)] {
+        let message = pb::ListPolicyBackupsRequest { page_token: bad.to_owned(), ..list_request() };
+        assert_eq!(violated(list_policy_backups(&message)), ["page_token"], "{bad:.40}");
+    }
+    for size in [-1, 101, i32::MAX, i32::MIN] {
+        let message = pb::ListPolicyBackupsRequest { page_size: size, ..list_request() };
+        assert_eq!(violated(list_policy_backups(&message)), ["page_size"], "{size}");
+    }
+    let both = pb::ListPolicyBackupsRequest {
+        bucket: "payments-ledger".to_owned(),
+        queue_arn: format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:events"),
+        ..list_request()
+    };
+    assert_eq!(violated(list_policy_backups(&both)), ["queue_arn"]);
 }
 
 #[test]

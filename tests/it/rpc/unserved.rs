@@ -8,14 +8,10 @@ use crate::harness::{OPERATOR, World, answer, refused};
 #[tokio::test]
 async fn what_is_not_served_yet_says_so_and_is_recorded() {
     let world = World::start().await;
-    let mut operator = world.as_caller(OPERATOR).await;
+    let operator = world.as_caller(OPERATOR).await;
     let mut approvals = ApprovalServiceClient::new(operator.channel.clone());
     let mut journal = JournalServiceClient::new(operator.channel.clone());
 
-    let bucket = pb::RestoreBucketPolicyRequest::default();
-    refused(answer(operator.root.restore_bucket_policy(bucket).await), Code::Unimplemented, "NOT_SERVED");
-    let queue = pb::RestoreQueuePolicyRequest::default();
-    refused(answer(operator.root.restore_queue_policy(queue).await), Code::Unimplemented, "NOT_SERVED");
     let get = pb::GetApprovalRequest::default();
     refused(answer(approvals.get_approval(get).await), Code::Unimplemented, "NOT_SERVED");
     let list = pb::ListApprovalsRequest::default();
@@ -34,5 +30,5 @@ async fn what_is_not_served_yet_says_so_and_is_recorded() {
     let records = world.records().await;
     let recorded: Vec<&str> =
         records.iter().filter(|record| record.event() == "Refusal").map(|record| record.text("rpc")).collect();
-    assert_eq!(recorded.len(), 9, "{recorded:?}");
+    assert_eq!(recorded.len(), 7, "{recorded:?}");
 }
