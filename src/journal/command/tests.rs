@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::{
     super::{
-        Opened, RecordHash,
-        tests::{Fixture, intent, refusal, started},
+        BACKUPS_MAX, Opened, RecordHash,
+        tests::{Fixture, backups::keep, intent, refusal, started},
     },
     *,
 };
@@ -74,7 +74,7 @@ async fn verify_says_the_same_to_machines() {
 #[tokio::test]
 async fn what_cannot_be_read_is_an_error_and_no_answer() {
     let fixture = Fixture::new();
-    for verb in ["verify", "list"] {
+    for verb in ["verify", "list", "backups"] {
         let error = answer(&fixture, &[verb]).await.unwrap_err();
         assert!(error.to_string().contains("there is no journal at"), "{error}");
     }
@@ -127,4 +127,42 @@ fn refuses_arguments_that_are_no_receipt_and_shows_examples() {
     let help = |verb| Cli::try_parse_from(["journal", verb, "--help"]).unwrap_err().to_string();
     assert!(help("verify").contains("rootgate journal verify --journal journal.db --expect 42:"));
     assert!(help("list").contains("rootgate journal list --journal journal.db --from 1000"));
+}
+
+#[tokio::test]
+async fn a_policy_is_found_in_the_list_and_printed_byte_for_byte() {
+    let fixture = Fixture::new();
+    let Opened { journal, .. } = fixture.open().await;
+    let policy = "{ \"Statement\": [],\n\t\"Id\": \"\u{202e}\u{e9}\" } ";
+    let (first, _) = keep(&journal, "payments", policy).await;
+    let (second, _) = keep(&journal, "ledger", "{}").await;
+    // While the gateway writes.
+    let (code, text) = answer(&fixture, &["backup", &first]).await.unwrap();
+    assert_eq!((code, text.as_str()), (ExitCode::SUCCESS, policy));
+    let (_, text) = answer(&fixture, &["backups"]).await.unwrap();
+    assert!(text.find(&second).unwrap() < text.find(&first).unwrap(), "newest first: {text}");
+    assert!(text.contains("    resource arn:aws:s3:::payments\n    region eu-west-1\n"), "{text}");
+    let resource = ["backups", "--account", "333333333333", "--resource", "arn:aws:s3:::payments", "--json"];
+    let (_, text) = answer(&fixture, &resource).await.unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&json["id"], &json["journal_index"]), (&Value::from(first), &Value::from(2)));
+    assert_eq!((&json["policy_bytes"], &json["policy"]), (&Value::from(policy.len()), &Value::Null));
+    let (_, none) = answer(&fixture, &["backups", "--account", "444444444444"]).await.unwrap();
+    assert_eq!(none, "");
+    let error = answer(&fixture, &["backup", "x"]).await.unwrap_err();
+    assert!(matches!(error, CommandError::NoBackup), "{error}");
+    let (escape, _) = keep(&journal, "ledger", "\u{1b}[2J").await;
+    let error = answer(&fixture, &["backup", &escape]).await.unwrap_err();
+    assert!(error.to_string().contains("control characters"), "{error}");
+}
+
+#[tokio::test]
+async fn the_list_goes_on_over_pages() {
+    let fixture = Fixture::new();
+    let Opened { journal, .. } = fixture.open().await;
+    for _ in 0..=BACKUPS_MAX {
+        keep(&journal, "payments", "{}").await;
+    }
+    let (_, text) = answer(&fixture, &["backups", "--json"]).await.unwrap();
+    assert_eq!(text.lines().count(), BACKUPS_MAX as usize + 1);
 }

@@ -28,7 +28,7 @@ pub(super) fn backup_of(operation_id: OperationId, intent_index: u64, resource: 
 }
 
 /// Keeps a policy between an intent and its outcome; its id and the position of the record.
-pub(super) async fn keep(journal: &Journal, resource: &str, policy: &str) -> (String, Position) {
+pub(in crate::journal) async fn keep(journal: &Journal, resource: &str, policy: &str) -> (String, Position) {
     let id = OperationId::generate();
     let opened = journal.append(intent(id)).await.unwrap();
     let kept = journal.append(backup_of(id, opened.index, resource, policy)).await.unwrap();
