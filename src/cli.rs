@@ -1,6 +1,7 @@
 //! The command line: what was typed, what is printed, and the exit code.
 
 mod check;
+mod credentials;
 mod lockout;
 mod output;
 mod policy;
@@ -9,10 +10,11 @@ mod version;
 
 pub use output::Output;
 
+use credentials::CredentialsArgs;
 use lockout::LockoutArgs;
 use policy::PolicyCommand;
 
-use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -83,6 +85,11 @@ enum Command {
     ))]
     Lockout(LockoutArgs),
 
+    /// Ask a gateway for temporary root credentials; prints what AWS CLI and SDKs read from a `credential_process`.
+    #[command(after_help = credentials::EXAMPLES)]
+    // Boxed: it has more arguments than any other.
+    Credentials(Box<CredentialsArgs>),
+
     /// Validate, test and explain policies: offline, and without a gateway.
     #[command(after_help = examples!(
         "rootgate policy validate policy/",
@@ -128,13 +135,13 @@ struct VersionArgs {
 pub enum Exit {
     /// Done.
     Ok = 0,
-    /// Failed while running, or a journal that does not verify.
+    /// Failed while running, a journal that does not verify, or a gateway that refused.
     Failure = 1,
     /// The command line itself is wrong.
     Usage = 2,
-    /// EX_NOINPUT: there is no journal, or it cannot be read, which says nothing about its records.
+    /// EX_NOINPUT: there is no such file, or it cannot be read, which for a journal says nothing about its records.
     NoInput = 66,
-    /// EX_UNAVAILABLE: the gateway could not be started, or had to stop.
+    /// EX_UNAVAILABLE: the gateway could not be started, or had to stop; or a gateway cannot be asked now.
     Unavailable = 69,
     /// EX_CONFIG: the configuration must be mended; a restart does not help.
     Config = 78,
@@ -163,6 +170,7 @@ where
         Command::Check(args) => check::run(&args, environment, output).await,
         Command::Journal { command } => verify(command, output).await,
         Command::Lockout(args) => lockout::run(&args, std::io::stdin().lock(), output),
+        Command::Credentials(args) => credentials::run(&args, std::io::stdout().is_terminal(), output).await,
         Command::Policy { command } => policy::run(&command, output),
         Command::Version(args) => version::run(&args, output),
     };

@@ -37,6 +37,8 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use organization::OrganizationConfig;
 pub use server::{ServerConfig, ServerLimitsConfig};
 
+pub(crate) use value::parse_duration;
+
 use std::{collections::BTreeSet, fs::File, io::Read as _, path::Path};
 
 use crate::types::{Scheme, hex};

@@ -24,7 +24,10 @@ pub use crate::authn::{PeerFacts, Remote};
 pub use counters::{EdgeCount, EdgeCounters, EdgeSnapshot};
 pub use limits::EdgeLimits;
 pub use listener::{Address, BindError, ClientCertificate, Listener, ListenerOptions, LocalAddress, Transport};
-pub use tls::{ClientCa, Reloaded, TlsError, TlsFault, TlsFiles, TlsProblem, TlsReloader, TlsRole, load};
+pub use tls::{
+    ClientCa, ClientTlsFiles, Reloaded, TlsError, TlsFault, TlsFiles, TlsProblem, TlsReloader, TlsRole, load,
+    load_client,
+};
 pub use workload_api::{Unusable, WorkloadApi, WorkloadApiError, WorkloadApiOptions};
 
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};

@@ -15,6 +15,8 @@ pub struct Output<'w> {
 
 /// Printed before an error; the writer takes the colour away where there is no terminal.
 const ERROR_STYLE: Style = AnsiColor::Red.on_default().bold();
+/// The same before a warning.
+const WARNING_STYLE: Style = AnsiColor::Yellow.on_default().bold();
 
 impl<'w> Output<'w> {
     /// Prints to these. `err` must take styles away itself where they are not wanted, as `anstream` does.
@@ -29,7 +31,16 @@ impl<'w> Output<'w> {
 
     /// Prints an error. If that fails, there is nobody left to tell.
     pub fn error(&mut self, words: &str) {
-        let _ = writeln!(self.err, "{ERROR_STYLE}error:{ERROR_STYLE:#} {words}").and_then(|()| self.err.flush());
+        self.tell("error", ERROR_STYLE, words);
+    }
+
+    /// Prints what does not keep a command from going on.
+    pub(super) fn warning(&mut self, words: &str) {
+        self.tell("warning", WARNING_STYLE, words);
+    }
+
+    fn tell(&mut self, level: &str, style: Style, words: &str) {
+        let _ = writeln!(self.err, "{style}{level}:{style:#} {words}").and_then(|()| self.err.flush());
     }
 
     /// Prints what the parser of the command line says: a help text or what is wrong.

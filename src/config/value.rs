@@ -135,7 +135,8 @@ pub(super) fn wrong_type(expected: &str, value: &DeValue<'_>, fix: impl Into<Cow
     Fault::new(format!("must be {expected}, not {article} {}", value.type_str()), fix)
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A whole number and `ms`, `s`, `m` or `h`, up to seven weeks.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at_checked(digits)?;
     let millis_per_unit = match unit {

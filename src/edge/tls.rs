@@ -1,11 +1,14 @@
-//! The TLS configuration of a listener, from files. Refuses to be anything less than what was asked for.
+//! The TLS configuration of a listener, and of who calls one, from files. Refuses to be anything less than what was asked
+//! for.
 
 mod bundle;
+mod client;
 mod fault;
 mod files;
 mod reload;
 mod server;
 
+pub use client::{ClientTlsFiles, load_client};
 pub use fault::{TlsError, TlsFault, TlsProblem, TlsRole};
 pub use files::{ClientCa, TlsFiles};
 pub use reload::{Reloaded, TlsReloader};
@@ -46,7 +49,7 @@ fn configure(files: &TlsFiles, contents: &Contents, now: Timestamp) -> Result<Co
     let chain = problems.note(
         TlsRole::Certificate,
         &files.certificate,
-        contents.certificate().and_then(|pem| server_chain(pem, now)),
+        contents.certificate().and_then(|pem| valid_chain(pem, now)),
     );
     let key = problems.note(TlsRole::PrivateKey, &files.private_key, contents.private_key().and_then(private_key));
     let clients = match &files.client_ca {
@@ -90,7 +93,7 @@ fn key_fault(error: rustls::Error) -> TlsFault {
     }
 }
 
-fn server_chain(pem: &[u8], now: Timestamp) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+fn valid_chain(pem: &[u8], now: Timestamp) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let chain = certificates(pem)?;
     for (at, der) in (1..).zip(&chain) {
         let (not_before, not_after) = validity(&parse(at, der)?);

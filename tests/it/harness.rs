@@ -9,6 +9,7 @@ mod site;
 pub use aws_token::{AUDIENCE, aws_token};
 use aws_token::{credentials, fresh_aws_token};
 pub use client::{Client, Refusal, Token, answer, assume_root, refused, unlock_bucket, unlock_queue};
+pub use issuer::Issuer;
 pub use record::Record;
 pub use site::{Running, Site};
 
@@ -33,7 +34,6 @@ use rootgate::{
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use self::issuer::Issuer;
 use crate::pki::Pki;
 
 /// May do everything that policy can allow.

@@ -16,6 +16,7 @@ mod pki;
 
 mod aws_errors;
 mod cancel;
+mod credentials;
 mod flood;
 mod harness;
 mod identity;

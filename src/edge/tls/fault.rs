@@ -9,10 +9,14 @@ use crate::clock::Timestamp;
 pub enum TlsRole {
     /// The server's certificate chain.
     Certificate,
-    /// The server's private key.
+    /// The private key of a certificate chain.
     PrivateKey,
     /// The bundle of client CAs.
     ClientCa,
+    /// The bundle of CAs that issue certificates to gateways; a client reads it.
+    GatewayCa,
+    /// A client's own certificate chain.
+    ClientCertificate,
 }
 
 /// What is wrong with a file, and how to mend it.
@@ -64,7 +68,7 @@ pub enum TlsFault {
         /// Why.
         why: String,
     },
-    /// A server certificate is too old.
+    /// A certificate is too old.
     #[error("certificate {at} in the file expired at {not_after}; have it issued again")]
     Expired {
         /// Its place in the file, from 1.
@@ -72,7 +76,7 @@ pub enum TlsFault {
         /// When it expired.
         not_after: Timestamp,
     },
-    /// A server certificate is too young.
+    /// A certificate is too young.
     #[error(
         "certificate {at} in the file is not valid before {not_before}; check the clock of this machine and of the issuer"
     )]
@@ -82,10 +86,8 @@ pub enum TlsFault {
         /// When it becomes valid.
         not_before: Timestamp,
     },
-    /// A certificate in the client CA bundle could not have issued anything.
-    #[error(
-        "certificate {at} in the file is not a CA, so its key must not vouch for clients; put the issuing CA there"
-    )]
+    /// A certificate in a CA bundle could not have issued anything.
+    #[error("certificate {at} in the file is not a CA, so its key must not vouch for others; put the issuing CA there")]
     NotACa {
         /// Its place in the file, from 1.
         at: usize,
@@ -136,6 +138,8 @@ impl fmt::Display for TlsRole {
             Self::Certificate => "server certificate",
             Self::PrivateKey => "private key",
             Self::ClientCa => "client CA bundle",
+            Self::GatewayCa => "gateway CA bundle",
+            Self::ClientCertificate => "client certificate",
         })
     }
 }

@@ -121,7 +121,7 @@ impl Digests {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsFault> {
     let fault = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => TlsFault::Missing,
         _ => TlsFault::Unreadable(error.to_string()),
