@@ -38,7 +38,7 @@ fn unclear(why: impl Into<String>) -> Settled {
 }
 
 /// How each part of a Deny reaches an administrator.
-fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Settled> {
+fn parts<'n>(statement: &'n Node<'_>, management: &'n Management) -> Result<Vec<Reach<'n>>, Settled> {
     let fields = Fields::of(statement).ok_or_else(|| unclear("the statement is no JSON object"))?;
     fields.check_elements().map_err(unclear)?;
     if fields.effect().map_err(unclear)? == Effect::Allow {
