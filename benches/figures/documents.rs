@@ -9,7 +9,10 @@ pub fn documents() -> [(&'static str, String); 5] {
     let object = |n: usize| format!(r#""arn:aws:s3:::ledger/teams/team-{n}/reports/*""#);
     [
         ("denies with conditions", filled(r#"{"Version":"2012-10-17","Statement":["#, deny, "]}")),
-        ("allows and denies, indented", filled("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [", indented, "\n  ]\n}")),
+        (
+            "allows and denies, indented",
+            filled("{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [", indented, "\n  ]\n}"),
+        ),
         (
             "one deny, many principals",
             filled(

@@ -22,12 +22,12 @@ struct Condition<'n> {
     operands: Vec<&'n str>,
 }
 
-/// How each condition reaches; all of them must hold.
-pub(super) fn reach<'n>(block: &'n Node<'_>, management: &Management) -> Vec<Reach<'n>> {
+/// Adds how each condition reaches; all of them must hold.
+pub(super) fn reach<'n>(block: &'n Node<'_>, management: &Management, parts: &mut Vec<Reach<'n>>) {
     let Value::Object(operators) = &block.value else {
-        return vec![Reach::Unclear("Condition is no object".to_owned())];
+        parts.push(Reach::Unclear("Condition is no object".to_owned()));
+        return;
     };
-    let mut parts = Vec::new();
     for (name, keys) in operators {
         let Value::Object(keys) = &keys.value else {
             parts.push(Reach::Unclear(format!("Condition {} is no object", quote(name))));
@@ -48,7 +48,6 @@ pub(super) fn reach<'n>(block: &'n Node<'_>, management: &Management) -> Vec<Rea
             });
         }
     }
-    parts
 }
 
 /// The values as texts; `None` when there is none, or one that is neither text, number nor boolean.

@@ -134,7 +134,7 @@ impl Management {
     /// IAM matches part by part and completes missing parts with `*`. A pattern that fits only when completed, only
     /// across the colons, only in another partition, or only for some value of a variable, may fit.
     fn resource(&self, pattern: &str) -> Fit {
-        if pattern == "*" {
+        if pattern == "*" || pattern == self.arn {
             return Fit::Yes;
         }
         if self.is_elsewhere(pattern) {
