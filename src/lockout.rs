@@ -20,6 +20,7 @@
 //!
 //! Source: IAM User Guide, "IAM JSON policy elements reference" and "Policy evaluation logic".
 
+mod arn;
 mod condition;
 mod edit;
 mod exposure;

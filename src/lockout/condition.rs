@@ -22,12 +22,12 @@ struct Condition<'n> {
     operands: Vec<&'n str>,
 }
 
-/// How each condition reaches; all of them must hold.
-pub(super) fn reach(block: &Node<'_>, management: &Management) -> Vec<Reach> {
+/// Adds how each condition reaches; all of them must hold.
+pub(super) fn reach<'n>(block: &'n Node<'_>, management: &Management, parts: &mut Vec<Reach<'n>>) {
     let Value::Object(operators) = &block.value else {
-        return vec![Reach::Unclear("Condition is no object".to_owned())];
+        parts.push(Reach::Unclear("Condition is no object".to_owned()));
+        return;
     };
-    let mut parts = Vec::new();
     for (name, keys) in operators {
         let Value::Object(keys) = &keys.value else {
             parts.push(Reach::Unclear(format!("Condition {} is no object", quote(name))));
@@ -48,7 +48,6 @@ pub(super) fn reach(block: &Node<'_>, management: &Management) -> Vec<Reach> {
             });
         }
     }
-    parts
 }
 
 /// The values as texts; `None` when there is none, or one that is neither text, number nor boolean.
@@ -65,10 +64,10 @@ pub(super) fn operands<'n>(node: &'n Node<'_>) -> Option<Vec<&'n str>> {
     }
 }
 
-impl Condition<'_> {
-    fn reach(&self, management: &Management) -> Reach {
+impl<'n> Condition<'n> {
+    fn reach(&self, management: &Management) -> Reach<'n> {
         let key = self.key.to_ascii_lowercase();
-        let (fit, because) = if self.operator.quantifier != Quantifier::Single {
+        let (fit, because): (Fit, &'static str) = if self.operator.quantifier != Quantifier::Single {
             (Fit::Maybe, "a set operator, which also holds without the key or for some of its values")
         } else if let Some(Fact { value, because }) = keys::fact(&key, &management.account) {
             (self.compare(value), because)
@@ -82,13 +81,13 @@ impl Condition<'_> {
         self.sentence(fit, because)
     }
 
-    fn sentence(&self, fit: Fit, because: &str) -> Reach {
-        let key = quote(self.key);
-        let sentence = |holds| ["Condition ", self.name, " ", &key, holds, " (", because, ")"].concat();
+    fn sentence(&self, fit: Fit, because: &'static str) -> Reach<'n> {
+        let (name, key) = (self.name, self.key);
+        let sentence = move |holds| format!("Condition {name} {} {holds} administrator ({because})", quote(key));
         match fit {
-            Fit::No => Reach::Never(sentence(" never holds for an administrator")),
-            Fit::Maybe => Reach::Perhaps(sentence(" may hold for an administrator")),
-            Fit::Yes => Reach::Always(sentence(" holds for every administrator").into()),
+            Fit::No => Reach::never(move || sentence("never holds for an")),
+            Fit::Maybe => Reach::perhaps(move || sentence("may hold for an")),
+            Fit::Yes => Reach::always(move || sentence("holds for every")),
         }
     }
 

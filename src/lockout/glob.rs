@@ -15,7 +15,7 @@ pub(super) fn matches_ignoring_case(pattern: &str, text: &str) -> bool {
     matches_by(pattern, text, u8::eq_ignore_ascii_case)
 }
 
-fn matches_by(pattern: &str, text: &str, equal: fn(&u8, &u8) -> bool) -> bool {
+fn matches_by(pattern: &str, text: &str, equal: impl Fn(&u8, &u8) -> bool) -> bool {
     let (mut wanted, mut rest) = (pattern.as_bytes(), text.as_bytes());
     let mut resume: Option<(&[u8], &[u8])> = None;
     loop {

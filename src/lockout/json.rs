@@ -13,6 +13,9 @@ use std::{borrow::Cow, cmp::Ordering, ops::Range};
 /// the bound keeps the recursion off the end of the stack.
 pub(super) const MAX_DEPTH: usize = 32;
 
+/// How many keys are compared in pairs: a statement has 9 elements at most.
+const PAIRS_OF_MAX: usize = 10;
+
 /// A value and its place.
 #[derive(Debug, PartialEq)]
 pub(super) struct Node<'a> {
@@ -48,15 +51,23 @@ pub(super) fn parse(text: &str) -> Parsed<Node<'_>> {
     if reader.at < text.len() { Err(reader.fault("nothing more")) } else { Ok(node) }
 }
 
-/// A key that an object has twice in the sense of `cmp`. Sorted rather than hashed or compared in pairs: the text may be
-/// made to be slow.
+/// A key that an object has twice in the sense of `cmp`. Few keys are compared in pairs, which needs no memory; more are
+/// sorted, since the text may be made to be slow.
 pub(super) fn twice<'n>(fields: &'n [(Cow<'_, str>, Node<'_>)], cmp: fn(&str, &str) -> Ordering) -> Option<&'n str> {
-    if fields.len() < 2 {
-        return None;
+    if fields.len() <= PAIRS_OF_MAX {
+        let is_repeated = |(index, (key, _)): &(usize, &(Cow<'_, str>, Node<'_>))| {
+            fields.iter().take(*index).any(|(earlier, _)| cmp(earlier, key).is_eq())
+        };
+        return fields.iter().enumerate().find(is_repeated).map(|(_, (key, _))| key.as_ref());
     }
     let mut keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_ref()).collect();
     keys.sort_unstable_by(|one, other| cmp(one, other));
     keys.array_windows().find(|[one, other]| cmp(one, other).is_eq()).map(|[key, _]| *key)
+}
+
+/// An order of texts: by length, which settles most, then by bytes.
+pub(super) fn cmp_exactly(one: &str, other: &str) -> Ordering {
+    one.len().cmp(&other.len()).then_with(|| one.cmp(other))
 }
 
 /// An order of texts without regard to the case of ASCII letters: by length, which settles most, then by bytes.

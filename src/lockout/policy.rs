@@ -1,6 +1,6 @@
 //! A document taken apart into its statements.
 
-use super::json::{self, Fault, Node, Value, cmp_ignoring_case, twice};
+use super::json::{self, Fault, Node, Value, cmp_exactly, cmp_ignoring_case, twice};
 use super::reach::quote;
 
 /// The longest document that is read, in bytes. S3 takes 20 KB and SQS less, but both may count without the white space
@@ -120,7 +120,7 @@ fn check_id(id: &Value<'_>) -> Result<(), Unreadable> {
 fn refuse_duplicates(node: &Node<'_>) -> Result<(), Unreadable> {
     match &node.value {
         Value::Object(fields) => {
-            refuse_twice(twice(fields, str::cmp), node)?;
+            refuse_twice(twice(fields, cmp_exactly), node)?;
             fields.iter().try_for_each(|(_, node)| refuse_duplicates(node))
         }
         Value::List(nodes) => nodes.iter().try_for_each(refuse_duplicates),

@@ -2,6 +2,7 @@
 //!
 //! Source: IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON policy elements: NotPrincipal".
 
+use super::arn;
 use super::json::{Node, Value};
 use super::reach::{Reach, quote, texts};
 use crate::types::AccountId;
@@ -23,7 +24,7 @@ struct Named<'n> {
 }
 
 /// How `Principal` reaches an administrator of `account`.
-pub(super) fn only(node: &Node<'_>, account: &AccountId) -> Reach {
+pub(super) fn only<'n>(node: &'n Node<'_>, account: &'n AccountId) -> Reach<'n> {
     let named = match named(node, account) {
         Ok(named) => named,
         Err(why) => return Reach::Unclear(format!("Principal {why}")),
@@ -32,27 +33,30 @@ pub(super) fn only(node: &Node<'_>, account: &AccountId) -> Reach {
     if find(|meant| matches!(meant, Meant::Everybody)).is_some() {
         Reach::Always("Principal \"*\" is everybody".into())
     } else if find(|meant| matches!(meant, Meant::Account)).is_some() {
-        Reach::Always(format!("Principal names the account {account} with all its users and roles").into())
+        Reach::always(move || format!("Principal names the account {account} with all its users and roles"))
     } else if let Some(somebody) = find(|meant| matches!(meant, Meant::Somebody)) {
-        Reach::Perhaps(format!("Principal names {}, who may be an administrator of the account", quote(somebody.text)))
+        let text = somebody.text;
+        Reach::perhaps(move || format!("Principal names {}, who may be an administrator of the account", quote(text)))
     } else {
-        Reach::Never(format!("Principal names nobody of the account {account}"))
+        Reach::never(move || format!("Principal names nobody of the account {account}"))
     }
 }
 
 /// How `NotPrincipal` reaches an administrator of `account`. An account in the list spares its root user only: "you
 /// must also specify the account ARN of the not-denied principal", besides the principal itself.
-pub(super) fn all_but(node: &Node<'_>, account: &AccountId) -> Reach {
+pub(super) fn all_but<'n>(node: &'n Node<'_>, account: &'n AccountId) -> Reach<'n> {
     let named = match named(node, account) {
         Ok(named) => named,
         Err(why) => return Reach::Unclear(format!("NotPrincipal {why}")),
     };
     if named.iter().any(|named| matches!(named.meant, Meant::Everybody)) {
-        return Reach::Never("NotPrincipal \"*\" spares everybody".to_owned());
+        return Reach::Never("NotPrincipal \"*\" spares everybody".into());
     }
     match named.iter().find(|named| !matches!(named.meant, Meant::Nobody)) {
-        Some(named) => Reach::Perhaps(format!("NotPrincipal spares {} and denies all others", quote(named.text))),
-        None => Reach::Always(format!("NotPrincipal spares nobody of the account {account}").into()),
+        Some(&Named { text, .. }) => {
+            Reach::perhaps(move || format!("NotPrincipal spares {} and denies all others", quote(text)))
+        }
+        None => Reach::always(move || format!("NotPrincipal spares nobody of the account {account}")),
     }
 }
 
@@ -87,8 +91,7 @@ fn aws(text: &str, account: &AccountId) -> Result<Meant, String> {
     if let Ok(id) = text.parse::<AccountId>() {
         return Ok(if id == *account { Meant::Account } else { Meant::Nobody });
     }
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let ["arn", _, "iam" | "sts", "", owner, name] = parts.as_slice() else {
+    let Some(["arn", _, "iam" | "sts", "", owner, name]) = arn::parts(text) else {
         // AWS shows a user or role that was deleted by its unique id.
         return if is_unique_id(text) {
             Ok(Meant::Somebody)
@@ -98,9 +101,9 @@ fn aws(text: &str, account: &AccountId) -> Result<Meant, String> {
     };
     match owner.parse::<AccountId>() {
         Ok(owner) if owner != *account => Ok(Meant::Nobody),
-        Ok(_) if *name == "root" => Ok(Meant::Account),
+        Ok(_) if name == "root" => Ok(Meant::Account),
         // `cloudfront` owns the origin access identities, which are no administrators.
-        Err(_) if *owner == "cloudfront" => Ok(Meant::Nobody),
+        Err(_) if owner == "cloudfront" => Ok(Meant::Nobody),
         _ => Ok(Meant::Somebody),
     }
 }

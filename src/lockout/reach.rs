@@ -1,43 +1,72 @@
 //! How a part of a statement reaches an administrator who manages the policy.
 
-use std::borrow::Cow;
-
 use super::Verdict;
 use super::json::{Node, Value};
 
 /// The longest quotation of a policy in a sentence, in characters: longer than most ARNs, short enough to read.
 const QUOTE_LENGTH_MAX: usize = 80;
 
+/// A sentence that is put into words only if it is shown: most parts of a statement do not decide.
+pub(super) struct Words<'n>(Box<dyn FnOnce() -> String + 'n>);
+
 /// The answer of one part of a statement, with the sentence that says why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum Reach<'n> {
     /// Not understood, which no other part can make up for.
     Unclear(String),
     /// It never reaches an administrator.
-    Never(String),
+    Never(Words<'n>),
     /// It reaches some, or depends on what is not known here.
-    Perhaps(String),
-    /// It reaches every one. Mostly said in vain, so without an allocation where that is easy.
-    Always(Cow<'static, str>),
+    Perhaps(Words<'n>),
+    /// It reaches every one.
+    Always(Words<'n>),
 }
 
 /// The verdict on a statement whose parts must all reach: the first part of the most decisive kind says why.
-pub(super) fn verdict(parts: Vec<Reach>) -> (Verdict, String) {
+pub(super) fn verdict(parts: Vec<Reach<'_>>) -> (Verdict, String) {
     let decisive = parts.iter().map(Reach::weight).min();
     let mut whys = parts.into_iter().filter(|part| Some(part.weight()) == decisive);
     match whys.next() {
-        Some(Reach::Unclear(why) | Reach::Perhaps(why)) => (Verdict::MayLock, why),
-        Some(Reach::Never(why)) => (Verdict::Harmless, why),
+        Some(Reach::Unclear(why)) => (Verdict::MayLock, why),
+        Some(Reach::Perhaps(why)) => (Verdict::MayLock, why.say()),
+        Some(Reach::Never(why)) => (Verdict::Harmless, why.say()),
         Some(Reach::Always(why)) => {
-            let rest = whys.filter_map(|part| if let Reach::Always(why) = part { Some(why) } else { None });
-            (Verdict::Locks, std::iter::once(why).chain(rest).collect::<Vec<_>>().join("; "))
+            let rest = whys.filter_map(|part| if let Reach::Always(why) = part { Some(why.say()) } else { None });
+            (Verdict::Locks, std::iter::once(why.say()).chain(rest).collect::<Vec<_>>().join("; "))
         }
         // A Deny without any filter would reach everybody.
         None => (Verdict::Locks, "nothing limits the statement".to_owned()),
     }
 }
 
-impl Reach {
+impl<'n> Words<'n> {
+    pub(super) fn new(say: impl FnOnce() -> String + 'n) -> Self {
+        Self(Box::new(say))
+    }
+
+    fn say(self) -> String {
+        (self.0)()
+    }
+}
+
+impl From<&'static str> for Words<'_> {
+    fn from(words: &'static str) -> Self {
+        Self::new(|| words.to_owned())
+    }
+}
+
+impl<'n> Reach<'n> {
+    pub(super) fn never(why: impl FnOnce() -> String + 'n) -> Self {
+        Self::Never(Words::new(why))
+    }
+
+    pub(super) fn perhaps(why: impl FnOnce() -> String + 'n) -> Self {
+        Self::Perhaps(Words::new(why))
+    }
+
+    pub(super) fn always(why: impl FnOnce() -> String + 'n) -> Self {
+        Self::Always(Words::new(why))
+    }
+
     /// The order in which parts decide.
     fn weight(&self) -> u8 {
         match self {

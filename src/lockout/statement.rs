@@ -11,6 +11,9 @@ use super::{Verdict, condition, principal};
 const ELEMENTS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 
+/// How many parts most statements have: principals, actions, resources and a condition or two. More are no fault.
+const PARTS_MOST: usize = 5;
+
 /// The statement's `Sid`, if it has one that is a text.
 pub(super) fn sid<'n>(statement: &'n Node<'_>) -> Option<&'n str> {
     match Fields::of(statement)?.get("Sid").map(|node| &node.value) {
@@ -38,7 +41,7 @@ fn unclear(why: impl Into<String>) -> Settled {
 }
 
 /// How each part of a Deny reaches an administrator.
-fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Settled> {
+fn parts<'n>(statement: &'n Node<'_>, management: &'n Management) -> Result<Vec<Reach<'n>>, Settled> {
     let fields = Fields::of(statement).ok_or_else(|| unclear("the statement is no JSON object"))?;
     fields.check_elements().map_err(unclear)?;
     if fields.effect().map_err(unclear)? == Effect::Allow {
@@ -47,7 +50,8 @@ fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Se
             why: "Effect is Allow, which takes nothing away".to_owned(),
         });
     }
-    let mut parts = vec![
+    let mut parts = Vec::with_capacity(PARTS_MOST);
+    parts.extend([
         match fields.either("Principal", "NotPrincipal")? {
             Some(Choice { node, negated: false, .. }) => principal::only(node, &management.account),
             Some(Choice { node, negated: true, .. }) => principal::all_but(node, &management.account),
@@ -61,9 +65,9 @@ fn parts(statement: &Node<'_>, management: &Management) -> Result<Vec<Reach>, Se
             Some(Choice { node, element, negated }) => management.resources(node, element, negated),
             None => Reach::Always("without a Resource it means what it is attached to".into()),
         },
-    ];
+    ]);
     match fields.get("Condition") {
-        Some(node) => parts.extend(condition::reach(node, management)),
+        Some(node) => condition::reach(node, management, &mut parts),
         None => parts.push(Reach::Always("there is no Condition".into())),
     }
     Ok(parts)

@@ -61,6 +61,8 @@ const QUEUE_CALLS: [Call; 5] = [
 /// The parts of an ARN that colons separate: `arn:partition:service:region:account:resource`.
 const ARN_PARTS: usize = 6;
 const PARTITION: usize = 1;
+/// How every [`Management::arn`] begins.
+const OWN_PARTITION: &str = "arn:aws:";
 
 /// A target as requests name it.
 pub(super) struct Management {
@@ -84,7 +86,7 @@ impl Management {
     }
 
     /// How `Action`, or `NotAction` when it is `negated`, reaches the calls.
-    pub(super) fn actions(&self, node: &Node<'_>, element: &str, negated: bool) -> Reach {
+    pub(super) fn actions<'n>(&self, node: &'n Node<'_>, element: &'static str, negated: bool) -> Reach<'n> {
         let Some(listed) = texts(node) else {
             return Reach::Unclear(format!("{element} is neither a string nor a list of strings"));
         };
@@ -93,20 +95,19 @@ impl Management {
         }
         let denied =
             |call: &&Call| listed.iter().any(|pattern| glob::matches_ignoring_case(pattern, call.action)) != negated;
-        let all: Vec<&Call> = self.calls.iter().filter(denied).collect();
-        let names = || all.iter().map(|call| call.action).collect::<Vec<_>>().join(", ");
-        let spared = self.calls.iter().any(|call| call.essential && !denied(&call));
+        let all: Vec<&'static str> = self.calls.iter().filter(denied).map(|call| call.action).collect();
+        let spared = self.calls.iter().any(|call| call.essential && !all.contains(&call.action));
         if all.is_empty() {
-            Reach::Never(format!("{element} reaches none of the actions that manage this policy"))
+            Reach::never(move || format!("{element} reaches none of the actions that manage this policy"))
         } else if !spared {
-            Reach::Always([element, " denies ", &names()].concat().into())
+            Reach::always(move || format!("{element} denies {}", all.join(", ")))
         } else {
-            Reach::Perhaps(format!("{element} denies {}, a part of managing this policy", names()))
+            Reach::perhaps(move || format!("{element} denies {}, a part of managing this policy", all.join(", ")))
         }
     }
 
     /// How `Resource`, or `NotResource` when it is `negated`, reaches the resource.
-    pub(super) fn resources(&self, node: &Node<'_>, element: &str, negated: bool) -> Reach {
+    pub(super) fn resources<'n>(&'n self, node: &'n Node<'_>, element: &'static str, negated: bool) -> Reach<'n> {
         let Some(listed) = texts(node) else {
             return Reach::Unclear(format!("{element} is neither a string nor a list of strings"));
         };
@@ -114,18 +115,30 @@ impl Management {
             return Reach::Unclear(format!("{element} holds {}, which is no ARN", quote(odd)));
         }
         match Fit::any(listed.iter().map(|pattern| self.resource(pattern))).negate_if(negated) {
-            Fit::No => Reach::Never(format!("{element} leaves out {}, on which its policy is managed", self.arn)),
-            Fit::Maybe => Reach::Perhaps(format!("{element} may mean {}", self.arn)),
+            Fit::No => {
+                Reach::never(move || format!("{element} leaves out {}, on which its policy is managed", self.arn))
+            }
+            Fit::Maybe => Reach::perhaps(move || format!("{element} may mean {}", self.arn)),
             Fit::Yes if negated => Reach::Always("NotResource means it too".into()),
             Fit::Yes => Reach::Always("Resource means it".into()),
         }
     }
 
+    /// Whether the pattern names something else before its first wildcard, in the same partition. That settles most of
+    /// a long list without looking at its parts.
+    fn is_elsewhere(&self, pattern: &str) -> bool {
+        let head = literal_head(pattern);
+        head.starts_with(OWN_PARTITION) && !self.arn.starts_with(head)
+    }
+
     /// IAM matches part by part and completes missing parts with `*`. A pattern that fits only when completed, only
     /// across the colons, only in another partition, or only for some value of a variable, may fit.
     fn resource(&self, pattern: &str) -> Fit {
-        if pattern == "*" {
+        if pattern == "*" || pattern == self.arn {
             return Fit::Yes;
+        }
+        if self.is_elsewhere(pattern) {
+            return Fit::No;
         }
         let wide = widened(pattern);
         let complete = wide.splitn(ARN_PARTS, ':').count() == ARN_PARTS;
@@ -147,6 +160,11 @@ impl Management {
             fits => fits,
         }
     }
+}
+
+/// What stands before the first wildcard or variable.
+fn literal_head(pattern: &str) -> &str {
+    pattern.split(['*', '?', '$']).next().unwrap_or_default()
 }
 
 /// `*`, or a vendor and a name, in which `*` and `?` are wildcards.

@@ -2,6 +2,7 @@
 
 use super::fit;
 use super::operator::{Operator, Test};
+use crate::lockout::arn;
 use crate::lockout::glob;
 use crate::lockout::reach::Fit;
 use crate::types::AccountId;
@@ -22,15 +23,14 @@ fn covers(test: Test, pattern: &str, account: &AccountId) -> Fit {
     if pattern == "*" {
         return fit_at_least_maybe(test == Test::Like);
     }
-    let parts: Vec<&str> = pattern.splitn(6, ':').collect();
-    let [arn, partition, service, region, owner, name] = parts.as_slice() else { return Fit::Maybe };
-    let literal = !parts.iter().take(5).any(|part| part.contains(['*', '?', '$']));
+    let Some([arn, partition, service, region, owner, name]) = arn::parts(pattern) else { return Fit::Maybe };
+    let literal = ![arn, partition, service, region, owner].iter().any(|part| part.contains(['*', '?', '$']));
     let foreign = |owner: &str| owner.parse::<AccountId>().is_ok_and(|owner| owner != *account);
-    if literal && *arn == "arn" && foreign(owner) {
+    if literal && arn == "arn" && foreign(owner) {
         return Fit::No;
     }
     let everybody = name.bytes().all(|byte| byte == b'*') && !name.is_empty();
-    let here = [(*arn, "arn"), (*partition, "aws"), (*service, "iam"), (*region, ""), (*owner, account.as_str())];
+    let here = [(arn, "arn"), (partition, "aws"), (service, "iam"), (region, ""), (owner, account.as_str())];
     fit_at_least_maybe(wildcards && everybody && here.into_iter().all(|(pattern, text)| glob::matches(pattern, text)))
 }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use super::Grantee;
 use super::network;
 use super::principal::is_service;
+use crate::lockout::arn;
 use crate::lockout::condition::{Operator, Quantifier, Test, operands};
 use crate::lockout::glob::has_variable;
 use crate::lockout::json::{Node, Value, cmp_ignoring_case, twice};
@@ -112,7 +113,7 @@ fn place(test: Test, key: &str, value: &str) -> Option<Place> {
         (
             Test::Equals | Test::EqualsIgnoringCase | Test::Like | Test::Arn,
             "aws:principalarn" | "aws:sourcearn" | "s3:dataaccesspointarn",
-        ) => arn(test, value),
+        ) => in_arn(test, value),
         (Test::Equals | Test::EqualsIgnoringCase | Test::Like, key) => text(key, value),
         _ => None,
     }
@@ -150,15 +151,14 @@ fn organization(value: &str) -> Option<Place> {
 
 /// The account in an ARN. The Arn operators compare part by part; with the others a wildcard may run across colons, so
 /// none may come before the account.
-fn arn(test: Test, value: &str) -> Option<Place> {
-    let parts: Vec<&str> = value.splitn(6, ':').collect();
-    let ["arn", before @ .., owner, name] = parts.as_slice() else { return None };
+fn in_arn(test: Test, value: &str) -> Option<Place> {
+    let ["arn", before @ .., owner, name] = arn::parts(value)? else { return None };
     let stays_apart = |part: &&str| if test == Test::Arn { !has_variable(part) } else { is_fixed(part) };
-    if before.len() != 3 || !before.iter().all(stays_apart) {
+    if !before.iter().all(stays_apart) {
         return None;
     }
     // The ARN of a bucket does not say whose it is.
-    let is_bucket = owner.is_empty() && !name.is_empty() && before.iter().chain([name]).all(|part| is_fixed(part));
+    let is_bucket = owner.is_empty() && !name.is_empty() && before.iter().chain([&name]).all(|part| is_fixed(part));
     account(owner).or_else(|| is_bucket.then_some(Place::Somewhere))
 }
 

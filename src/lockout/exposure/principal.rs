@@ -1,6 +1,7 @@
 //! Whom `Principal` names, each by itself.
 
 use super::Grantee;
+use crate::lockout::arn;
 use crate::lockout::json::{Node, Value};
 use crate::lockout::principal::is_unique_id;
 use crate::lockout::reach::quote;
@@ -50,9 +51,8 @@ fn aws(text: &str) -> Named {
     if let Ok(account) = text.parse() {
         return Named { grantee: Grantee::Account(account), why };
     }
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    match parts.as_slice() {
-        ["arn", _, "iam" | "sts", "", owner, _] => match owner.parse() {
+    match arn::parts(text) {
+        Some(["arn", _, "iam" | "sts", "", owner, _]) => match owner.parse() {
             Ok(account) => Named { grantee: Grantee::Account(account), why },
             // AWS takes no wildcard in the place of an account; if it did, any account would be meant.
             Err(_) if owner.contains(['*', '?']) => Named { grantee: Grantee::Public, why },

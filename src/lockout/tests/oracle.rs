@@ -1,7 +1,9 @@
 //! The simulator's policy evaluator as the judge of the analysis: it was written apart from it, and evaluates requests
 //! where the analysis reasons about all of them.
 
-use aws_root_simulator::policy::{Caller, CallerKind, Context, Decision, Document, Policies, Request, authorize};
+use aws_root_simulator::policy::{
+    Caller, CallerKind, Context, Decision, Document, MAX_DOCUMENT_BYTES, Policies, Request, authorize,
+};
 use proptest::prelude::*;
 use proptest::sample::{Index, select as one_of, subsequence};
 use serde_json::{Value, json};
@@ -70,10 +72,18 @@ fn manageable(text: &str, target: &Target, extra: &Extra) -> bool {
     administrators().iter().all(|admin| denied(&document, target, admin, extra).is_empty())
 }
 
+/// Of a key that is there twice, the last counts.
 fn extra() -> impl Strategy<Value = Extra> {
     let keys = vec![
         ("aws:SourceIp", "192.0.2.7"),
+        ("aws:SourceIp", "10.0.0.1"),
+        ("aws:SourceIp", "2001:db8::1"),
+        ("aws:SourceVpc", "vpc-1"),
         ("aws:SourceVpce", "vpce-1"),
+        ("aws:SourceVpce", "vpce-2"),
+        ("aws:MultiFactorAuthAge", "300"),
+        ("aws:PrincipalTag/team", "ledger"),
+        ("my:Key", "x"),
         ("aws:PrincipalOrgID", "o-a"),
         ("aws:MultiFactorAuthPresent", "true"),
         ("s3:TlsVersion", "1.2"),
@@ -176,6 +186,13 @@ fn condition() -> impl Strategy<Value = (String, Value)> {
         3 => (prefixed(arn.to_vec()), arns).prop_map(move |(op, arns)| of(op, "aws:PrincipalArn", arns)),
         2 => (prefixed(text.to_vec()), accounts).prop_map(move |(op, ids)| of(op, "aws:PrincipalAccount", ids)),
         1 => prefixed(text.to_vec()).prop_map(move |op| of(op, "aws:SourceVpce", json!("vpce-1"))),
+        1 => prefixed(text.to_vec()).prop_map(move |op| of(op, "aws:SourceVpc", json!(["vpc-1", "vpc-2"]))),
+        1 => prefixed(text.to_vec()).prop_map(move |op| of(op, "aws:PrincipalTag/team", json!("payments"))),
+        1 => prefixed(text.to_vec()).prop_map(move |op| of(op, "my:Key", json!(["x", "*"]))),
+        1 => prefixed(vec!["NumericLessThan", "NumericGreaterThan"])
+            .prop_map(move |op| of(op, "aws:MultiFactorAuthAge", json!(3600))),
+        1 => one_of(vec!["aws:SourceVpce", "aws:MultiFactorAuthAge", "aws:PrincipalArn", "my:Key"])
+            .prop_map(move |key| of("Null".to_owned(), key, json!("true"))),
         1 => prefixed(text.to_vec()).prop_map(move |op| of(op, "aws:PrincipalOrgID", json!(["o-a", "o-b"]))),
         1 => prefixed(text.to_vec()).prop_map(move |op| of(op, "aws:SecureTransport", json!(["false", "x"]))),
         1 => prefixed(vec!["IpAddress", "NotIpAddress"]).prop_map(move |op| of(op, "aws:SourceIp", json!("192.0.2.0/24"))),
@@ -235,12 +252,93 @@ fn target() -> impl Strategy<Value = Target> {
     prop_oneof![Just(bucket()), Just(queue())]
 }
 
+/// A policy of many statements, at most as long as S3 takes.
+fn long_policy() -> impl Strategy<Value = String> {
+    prop::collection::vec(statement(), 60..100).prop_map(|mut statements| {
+        loop {
+            let text = json!({ "Statement": statements }).to_string();
+            if text.len() <= MAX_DOCUMENT_BYTES {
+                return text;
+            }
+            statements.pop();
+        }
+    })
+}
+
+/// Policies as the guides show them, with what each of them is about.
+const REAL: [&str; 6] = [
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"AllowSSLRequestsOnly","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::payments-ledger","arn:aws:s3:::payments-ledger/*"],"Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#,
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":{"AWS":"*"},"Action":["s3:*"],"Resource":"arn:aws:s3:::payments-ledger/*","Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1"}}}}"#,
+    r#"{"Statement":[{"Effect":"Deny","NotPrincipal":{"AWS":["arn:aws:iam::111122223333:root","arn:aws:iam::111122223333:user/admin"]},"Action":"s3:GetObject","Resource":"*"},{"Effect":"Allow","Principal":{"AWS":"444455556666"},"Action":"s3:GetObject","Resource":"*"}]}"#,
+    r#"{"Version":"2008-10-17","Id":"p","Statement":[{"Effect":"Deny","Principal":"*","NotAction":["s3:PutBucketPolicy","s3:GetBucketPolicy","s3:DeleteBucketPolicy"],"NotResource":"arn:aws:s3:::payments-ledger/public/*","Condition":{"NotIpAddress":{"aws:SourceIp":["192.0.2.0/24"]}}}]}"#,
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"444455556666"},"Action":"s3:*","Resource":"*","Condition":{"StringNotLike":{"aws:PrincipalArn":"arn:aws:iam::111122223333:*"},"BoolIfExists":{"aws:MultiFactorAuthPresent":"false"}}}]}"#,
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::payments-\u006cedger","Condition":{"NumericLessThan":{"s3:TlsVersion":1.2},"StringNotEquals":{"aws:PrincipalAccount":"111122223333"}}}]}"#,
+];
+
+/// What stands in the place of a piece of a policy; many of them keep it a policy with another meaning.
+const PIECES: [&str; 18] =
+    ["", "*", "?", "\"", ",", "[", "]", "{", "}", "Not", "IfExists", "1", "/", ":", "${", "\\u002a", "true", "é"];
+
+/// A policy of [`REAL`] in which some pieces were cut out and others put in.
+fn mutated() -> impl Strategy<Value = String> {
+    let edit = (any::<Index>(), 0..6_usize, one_of(PIECES.to_vec()));
+    (one_of(REAL.to_vec()), prop::collection::vec(edit, 0..3)).prop_map(|(policy, edits)| {
+        edits.into_iter().fold(policy.to_owned(), |text, (at, length, piece)| {
+            let boundary =
+                |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            let from = at.index(text.len() + 1);
+            let (from, to) = (boundary(from), boundary(from + length));
+            format!("{}{piece}{}", &text[..from], &text[to..])
+        })
+    })
+}
+
+/// Whether `PutBucketPolicy` and `SetQueueAttributes` of the simulator take the text.
+fn is_accepted(text: &str) -> bool {
+    Document::parse(text).is_ok_and(|document| document.names_principals())
+}
+
+/// Fails unless what the default mode leaves is accepted, manageable and the original but for what was removed.
+fn check_default_mode(text: &str, target: &Target, extra: &Extra) -> Result<(), TestCaseError> {
+    let analysis = analyse(text, target).unwrap();
+    match without(text, &select(&analysis, &Mode::Locking).unwrap()).unwrap() {
+        Remaining::Nothing => prop_assert!(analysis.statements.iter().all(|s| s.verdict > Verdict::Harmless)),
+        Remaining::Text(left) => {
+            prop_assert_eq!(is_accepted(&left), true, "{} {}", text, left);
+            prop_assert!(manageable(&left, target, extra), "{text} {left}");
+            let after = analyse(&left, target).unwrap();
+            prop_assert_eq!(after.worst(), Verdict::Harmless);
+            prop_assert_eq!(left == text, analysis.locking().next().is_none());
+            prop_assert_eq!(around(text, &analysis), around(&left, &after));
+            let kept = analysis.statements.iter().filter(|judged| judged.verdict == Verdict::Harmless);
+            let texts_after: Vec<&str> = after.statements.iter().map(|judged| &left[judged.text.clone()]).collect();
+            prop_assert_eq!(kept.map(|judged| &text[judged.text.clone()]).collect::<Vec<_>>(), texts_after);
+        }
+    }
+    Ok(())
+}
+
+/// What stands before the first statement and behind the last.
+fn around<'t>(text: &'t str, analysis: &Analysis) -> (&'t str, &'t str) {
+    let (Some(first), Some(last)) = (analysis.statements.first(), analysis.statements.last()) else {
+        return (text, "");
+    };
+    (&text[..first.text.start], &text[last.text.end..])
+}
+
 /// The document with this one statement only.
 fn alone(text: &str, index: usize) -> String {
     let all = Policy::read(text).unwrap().statements().len();
     match without(text, &(0..all).filter(|other| *other != index).collect()).unwrap() {
         Remaining::Text(text) => text,
         Remaining::Nothing => panic!("one statement is kept"),
+    }
+}
+
+#[test]
+fn the_policies_that_are_mutated_are_accepted_and_read() {
+    for text in REAL {
+        assert!(is_accepted(text) && analyse(text, &bucket()).is_ok(), "{text}");
     }
 }
 
@@ -275,13 +373,16 @@ proptest! {
 
     #[test]
     fn what_the_default_mode_leaves_is_manageable(text in policy(), target in target(), extra in extra()) {
-        let analysis = analyse(&text, &target).unwrap();
-        match without(&text, &select(&analysis, &Mode::Locking).unwrap()).unwrap() {
-            Remaining::Nothing => prop_assert!(analysis.statements.iter().all(|s| s.verdict > Verdict::Harmless)),
-            Remaining::Text(left) => {
-                prop_assert!(manageable(&left, &target, &extra), "{text} {left}");
-                prop_assert_eq!(analyse(&left, &target).unwrap().worst(), Verdict::Harmless);
-            }
+        prop_assert!(is_accepted(&text));
+        check_default_mode(&text, &target, &extra)?;
+    }
+
+    #[test]
+    fn a_mutated_policy_is_never_wrongly_called_unlocked(text in mutated(), target in target(), extra in extra()) {
+        // What the analysis does not read is not called anything, and what AWS does not take is in no bucket.
+        if let Ok(analysis) = analyse(&text, &target) && is_accepted(&text) {
+            prop_assert!(analysis.worst() > Verdict::Harmless || manageable(&text, &target, &extra), "{text}");
+            check_default_mode(&text, &target, &extra)?;
         }
     }
 
@@ -315,5 +416,15 @@ proptest! {
                 prop_assert!(without(&text, &remove).is_ok());
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_the_default_mode_leaves_of_a_long_policy_is_manageable(text in long_policy(), target in target(), extra in extra()) {
+        prop_assert!(is_accepted(&text) && text.len() > 10_000, "{}", text.len());
+        check_default_mode(&text, &target, &extra)?;
     }
 }
