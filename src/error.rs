@@ -72,6 +72,10 @@ pub enum ErrorReason {
     AwsMisconfigured,
     /// STS is not active in the region for the target account.
     RegionDisabled,
+    /// The root session ran out again after it had been renewed.
+    SessionExpired,
+    /// The gateway has no broker role for this task.
+    TaskNotOffered,
     /// Part of what was asked for was done; the details say which part.
     Incomplete,
     /// The act may have been done, and no read could tell.
@@ -116,6 +120,8 @@ impl ErrorReason {
             Self::AwsConflict => "AWS_CONFLICT",
             Self::AwsMisconfigured => "AWS_MISCONFIGURED",
             Self::RegionDisabled => "REGION_DISABLED",
+            Self::SessionExpired => "SESSION_EXPIRED",
+            Self::TaskNotOffered => "TASK_NOT_OFFERED",
             Self::Incomplete => "INCOMPLETE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Internal => "INTERNAL",

@@ -294,7 +294,7 @@ impl Gate {
         // No durable intent, no act.
         let intent = intent.map_err(|error| unrecorded(&error))?;
         let backups = JournalBackups { journal: self.journal.clone(), operation_id: id, intent_index: intent.index };
-        let trail = Trail::with_backups(Arc::new(backups));
+        let trail = Trail::for_operation(id, Arc::new(backups));
         let act = async {
             let output = O::act(permit, means, &trail).await?;
             Ok((O::conclude(&output), output))

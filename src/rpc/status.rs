@@ -28,7 +28,10 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::ShuttingDown
         | ErrorReason::GatewayCredentials
         | ErrorReason::AwsUnavailable => Code::Unavailable,
-        ErrorReason::ResourceBusy | ErrorReason::AwsConflict | ErrorReason::Incomplete => Code::Aborted,
+        ErrorReason::ResourceBusy
+        | ErrorReason::AwsConflict
+        | ErrorReason::SessionExpired
+        | ErrorReason::Incomplete => Code::Aborted,
         ErrorReason::ManagementAccount
         | ErrorReason::OwnAccount
         | ErrorReason::AccountNotActive
@@ -37,6 +40,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::AwsRefused
         | ErrorReason::FeatureNotEnabled
         | ErrorReason::TrustedAccessNotEnabled
+        | ErrorReason::TaskNotOffered
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,
         ErrorReason::AccountNotInOrganization | ErrorReason::BucketNotFound | ErrorReason::QueueNotFound => {
             Code::NotFound
