@@ -15,7 +15,9 @@
 mod pki;
 
 mod aws_errors;
+mod broker;
 mod cancel;
+mod deploy_aws;
 mod flood;
 mod harness;
 mod identity;
