@@ -233,7 +233,39 @@ fn the_default_policy_permits_exactly_this() {
     }
     // A change of this table is a change of who becomes root: review it as such.
     let expected = "\
-TABLE";
+operator  UnlockBucket, plan             operators-unlock
+operator  UnlockBucket, locking          operators-unlock
+operator  UnlockBucket, listed           operators-unlock
+operator  UnlockBucket, delete           operators-unlock
+operator  UnlockBucket, replace, ticket  operators-replace-policies
+operator  UnlockQueue, locking           operators-unlock
+operator  UnlockQueue, replace, ticket   operators-replace-policies
+operator  RestoreBucket, plan            operators-restore
+operator  RestoreBucket                  operators-restore
+operator  RestoreBucket, lockout, ticket operators-restore
+operator  RestoreQueue                   operators-restore
+operator  DeleteRootCredentials, plan    operators-delete-credentials
+operator  DeleteRootCredentials          operators-delete-credentials
+operator  AuditRootCredentials           operators-look
+operator  ListPolicyBackups              operators-look
+operator  ListPolicyBackups, policies    operators-look
+operator  15 others                      -
+auditor   AuditRootCredentials           auditors-look
+auditor   ListPolicyBackups              auditors-look
+auditor   ListPolicyBackups, policies    auditors-look
+auditor   ExplainAccess                  auditors-look
+auditor   27 others                      -
+officer   AllowPasswordRecovery, ticket  recovery-officers-allow-password-recovery
+officer   30 others                      -
+publisher UnlockBucket, outside, ticket  policy-publishers-expose
+publisher UnlockBucket, public, ticket   policy-publishers-expose
+publisher UnlockQueue, public, ticket    policy-publishers-expose
+publisher RestoreBucket, outside, ticket policy-publishers-expose
+publisher RestoreBucket, public, ticket  policy-publishers-expose
+publisher RestoreQueue, public, ticket   policy-publishers-expose
+publisher 25 others                      -
+stranger  31 others                      -
+";
     assert_eq!(matrix, expected, "\n{matrix}");
 }
 

@@ -266,7 +266,8 @@ mod tests {
                 assert_eq!(one(kind, name, Given::Flag(flag)), Ok(Argument::Flag(flag)));
                 assert_eq!(one(kind, name, text(&flag.to_string())), Ok(Argument::Flag(flag)));
             }
-            for wrong in [text(""), text("True"), text("yes"), Given::Number(1), Given::Texts(vec!["true".to_owned()])] {
+            for wrong in [text(""), text("True"), text("yes"), Given::Number(1), Given::Texts(vec!["true".to_owned()])]
+            {
                 assert_eq!(one(kind, name, wrong), Err(format!("{name}: must be true or false")));
             }
         }

@@ -213,6 +213,7 @@ fn what_nearly_permitted_is_said_only_if_nothing_decided() {
     let folder = Folder::new();
     let tests = [
         unlocking("condition", "arguments = { mode = \"DELETE_POLICY\" }\nexpect = \"deny\""),
+        unlocking("exposure", "arguments = { accept_exposure = \"PUBLIC\" }\nexpect = \"deny\""),
         unlocking("resource", "expect = \"deny\"").replace("olga", "alice"),
         unlocking("forbidden", "now = 2026-01-10T12:00:00Z\nexpect = \"deny\""),
         unlocking("allowed", "expect = \"allow\""),
@@ -228,6 +229,7 @@ fn what_nearly_permitted_is_said_only_if_nothing_decided() {
         .collect();
     let expected = [
         vec![("a.cedar#operators-unlock".to_owned(), Unmet::Condition)],
+        vec![("a.cedar#operators-unlock".to_owned(), Unmet::Exposure)],
         vec![("a.cedar#alice-in-one-account".to_owned(), Unmet::Resource)],
         vec![],
         vec![],

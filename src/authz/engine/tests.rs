@@ -470,12 +470,8 @@ fn only_a_permit_that_speaks_of_exposure_allows_more_than_the_organization() {
     let ask = |engine: &Engine, exposure: &str| ask_for(engine, Kind::UnlockBucketPolicy, exposure);
     let broad = "@id(\"broad\") permit(principal, action, resource);";
     let engine_of_broad = engine(broad);
-    for kind in [
-        Kind::UnlockBucketPolicy,
-        Kind::UnlockQueuePolicy,
-        Kind::RestoreBucketPolicy,
-        Kind::RestoreQueuePolicy,
-    ] {
+    for kind in [Kind::UnlockBucketPolicy, Kind::UnlockQueuePolicy, Kind::RestoreBucketPolicy, Kind::RestoreQueuePolicy]
+    {
         assert_eq!(ask_for(&engine_of_broad, kind, "ORGANIZATION"), "+broad", "{kind}");
         for exposure in ["OUTSIDE_ORGANIZATION", "PUBLIC", "anything else"] {
             assert_eq!(ask_for(&engine_of_broad, kind, exposure), "-", "{kind} {exposure}");

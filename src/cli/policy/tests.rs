@@ -317,6 +317,9 @@ fn flags_and_exposure_are_said_as_texts() {
         assert_eq!((found, err.as_str()), (exit, ""), "{arguments}: {out}");
         assert!(out.contains(said), "{arguments}: {out}");
     }
+    let (_, out, _) = folder.run(&format!("{explain} --argument accept_exposure=OUTSIDE_ORGANIZATION"));
+    assert!(out.contains("nearly, but it does not ask for context.accept_exposure: a.cedar#plans "), "{out}");
+    assert!(out.contains("nearly, but it has a condition that does not hold: a.cedar#opens "), "{out}");
 }
 
 #[test]
