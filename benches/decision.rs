@@ -30,7 +30,8 @@ use rootgate::{
         PeerFacts, Remote, Schemes,
     },
     authz::{
-        Argument, Ask, Circumstances, Engine, Groups, Member, Principal, Question, Sources, Target, Tree, Unit, Why,
+        Argument, Ask, Circumstances, Engine, Groups, Member, Principal, Question, Sources, Target, Terms, Tree, Unit,
+        Why,
     },
     clock::{Clock as _, ManualClock, SystemClock, Timestamp},
     types::{AccountId, JwtAlgorithm, Kind, Region},
@@ -54,6 +55,7 @@ const NOW: Timestamp = Timestamp::from_unix(1_795_286_154, 0);
 struct Unlock {
     target: Target,
     why: Why,
+    terms: Terms,
 }
 
 impl Ask for Unlock {
@@ -71,8 +73,17 @@ impl Ask for Unlock {
         &self.why
     }
 
+    fn terms(&self) -> Option<&Terms> {
+        Some(&self.terms)
+    }
+
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
-        vec![("mode", Argument::Text("DELETE_POLICY".to_owned()))]
+        let text = |text: &str| Argument::Text(text.to_owned());
+        vec![("mode", text("DELETE_POLICY")), ("accept_exposure", text("ORGANIZATION"))]
+    }
+
+    fn particulars(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 }
 
@@ -191,8 +202,11 @@ fn decision(c: &mut Criterion) {
     let at = Circumstances { now: NOW, tree: Some(tree()) };
     let (caller, stranger) = (caller(CALLER), caller("spiffe://example.org/nobody/special"));
     let why = Why { reason: "the deployment is locked out of its bucket".parse().unwrap(), ticket: None };
-    let unlock =
-        |n: usize| Unlock { target: Target::Bucket(account(n), "payments-ledger".parse().unwrap()), why: why.clone() };
+    let unlock = |n: usize| Unlock {
+        target: Target::Bucket(account(n), "payments-ledger".parse().unwrap()),
+        why: why.clone(),
+        terms: Terms::default(),
+    };
     // Unit 0 is above all; the caller's team may unlock in it.
     let allowed = unlock(49);
     engine.authorize(allowed.clone(), caller.clone(), &at).unwrap();
@@ -252,7 +266,11 @@ fn token(c: &mut Criterion) {
     let engine = engine();
     let at = Circumstances { now: SystemClock.now(), tree: Some(tree()) };
     let why = Why { reason: "the deployment is locked out of its bucket".parse().unwrap(), ticket: None };
-    let act = Unlock { target: Target::Bucket(account(49), "payments-ledger".parse().unwrap()), why };
+    let act = Unlock {
+        target: Target::Bucket(account(49), "payments-ledger".parse().unwrap()),
+        why,
+        terms: Terms::default(),
+    };
     let known = bearer("deployer");
     engine.authorize(act.clone(), authenticate(&known), &at).unwrap();
 

@@ -34,7 +34,7 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    aws::{Aws, GatewayCredentials, Platform, PlatformSettings},
+    aws::{Aws, BrokerRoles, GatewayCredentials, Platform, PlatformSettings},
     clock::{Clock, Rate, SystemClock},
     config::Config,
     edge::{self, Listener},
@@ -93,7 +93,7 @@ impl App {
         parts::warn_of_groups_without_members(&engine, &config);
         let platform = Platform::new(platform_settings(&config), deps.credentials).await?;
         let reader = background::tree_reader(&config, &platform);
-        let aws = Aws::new(platform, config.aws.account_cache_ttl);
+        let aws = Aws::new(platform, config.aws.account_cache_ttl, broker_roles(&config));
         let opened = Journal::open(&config.journal.path, Arc::clone(&deps.clock)).await?;
         let journal = opened.journal;
         for intent in &opened.interrupted {
@@ -246,6 +246,11 @@ fn platform_settings(config: &Config) -> PlatformSettings {
         attempts_max: aws.attempts_max,
         assume_root_per_second_max: NonZeroU32::new(aws.assume_root_per_second_max).unwrap_or(NonZeroU32::MIN),
     }
+}
+
+fn broker_roles(config: &Config) -> Option<BrokerRoles> {
+    let broker = config.aws.broker.as_ref()?;
+    Some(BrokerRoles { role: broker.role.clone(), roles: broker.roles.clone() })
 }
 
 fn target_rules(config: &Config) -> TargetRules {

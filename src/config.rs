@@ -26,7 +26,7 @@ pub use authentication::{
     MeshConfig, MtlsConfig,
 };
 pub use authorization::AuthorizationConfig;
-pub use aws::{AwsConfig, DevelopmentConfig, ENDPOINT_OVERRIDE_SENTENCE};
+pub use aws::{AwsConfig, BrokerConfig, DevelopmentConfig, ENDPOINT_OVERRIDE_SENTENCE};
 pub use backups::BackupsConfig;
 pub use environment::{EndpointOverride, Environment, refuse_endpoint_overrides};
 pub use error::{ConfigError, ConfigErrors, Place};

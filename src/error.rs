@@ -84,6 +84,10 @@ pub enum ErrorReason {
     WouldExpose,
     /// There is no such backup of this resource.
     BackupNotFound,
+    /// The root session ran out again after it had been renewed.
+    SessionExpired,
+    /// The gateway has no broker role for this task.
+    TaskNotOffered,
     /// Part of what was asked for was done; the details say which part.
     Incomplete,
     /// The act may have been done, and no read could tell.
@@ -134,6 +138,8 @@ impl ErrorReason {
             Self::WouldLock => "WOULD_LOCK",
             Self::WouldExpose => "WOULD_EXPOSE",
             Self::BackupNotFound => "BACKUP_NOT_FOUND",
+            Self::SessionExpired => "SESSION_EXPIRED",
+            Self::TaskNotOffered => "TASK_NOT_OFFERED",
             Self::Incomplete => "INCOMPLETE",
             Self::OutcomeUnknown => "OUTCOME_UNKNOWN",
             Self::Internal => "INTERNAL",

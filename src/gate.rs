@@ -296,7 +296,7 @@ impl Gate {
         // No durable intent, no act.
         let intent = intent.map_err(|error| unrecorded(&error))?;
         let backups = JournalBackups::new(self.journal.clone(), id, intent.index, permit);
-        let trail = Trail::with_backups(Arc::new(backups));
+        let trail = Trail::for_operation(id, Arc::new(backups));
         let plans = permit.operation().terms().is_some_and(|terms| terms.validate_only);
         let trail = if plans { trail.planning() } else { trail };
         let act = async {

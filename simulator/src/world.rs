@@ -17,6 +17,7 @@ pub use organization::{Delegation, FeatureSet, Organization, OrganizationalUnit}
 pub use principal::{AccessKey, IamPrincipal, PrincipalType};
 pub use resource::{Bucket, Message, Object, Queue, StaleAttributes};
 pub use root_user::{CredentialStatus, LastUsed, MfaDevice, RootAccessKey, RootUser, SigningCertificate};
+pub use session::RoleSession;
 pub(crate) use session::{Session, SessionKind};
 
 /// How the simulator behaves, apart from what there is in the world.

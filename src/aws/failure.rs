@@ -55,10 +55,22 @@ pub(super) const THROTTLED: [&str; 6] = [
 
 /// Stands in place of AWS's code where a plan tried to change something.
 const IN_A_PLAN: &str = "ChangeInPlan";
+/// The same where there is no broker role for a task.
+const NOT_OFFERED: &str = "TaskNotOffered";
+
+/// What services answer when a session is over. STS, IAM and S3 say the first, SQS the second.
+const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
+/// The services that are only ever called with a root session's credentials.
+const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 
 /// After so long, a throttled call may be tried again.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+const BROKER_HELP: Help = Help {
+    words: "allow sts:AssumeRole, sts:SetSourceIdentity and sts:TagSession on the broker role, both in the gateway's own \
+            policy and, for the gateway's role, in the broker role's trust policy",
+    url: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html",
+};
 const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html";
 
 impl AwsFailure {
@@ -108,6 +120,29 @@ impl AwsFailure {
         Self { code: Some(IN_A_PLAN.to_owned()), ..Self::not_sent(service, operation, &words) }
     }
 
+    /// A task for which no broker role is configured.
+    pub(super) fn not_offered() -> Self {
+        let words = "no broker role for this task";
+        Self { code: Some(NOT_OFFERED.to_owned()), ..Self::not_sent("sts", "AssumeRole", words) }
+    }
+
+    /// A call that was not sent, because its root session is over by the clock.
+    pub(super) fn session_over(service: &'static str, operation: &'static str) -> Self {
+        let words = "the root session is over";
+        Self { code: Some(EXPIRED[0].to_owned()), ..Self::not_sent(service, operation, words) }
+    }
+
+    /// Whether a root session was over, so that the call was surely not carried out.
+    pub(super) fn is_session_expired(&self) -> bool {
+        IN_ROOT_SESSIONS.contains(&self.service) && self.is(&EXPIRED) && self.fate != Fate::Unknown
+    }
+
+    /// The failure of a call that stood before the act: whatever became of it, the act was not begun.
+    pub(super) fn before_the_act(self) -> Self {
+        let fate = if self.fate == Fate::Unknown { Fate::NotSent } else { self.fate };
+        Self { fate, ..self }
+    }
+
     /// Whether AWS answered with one of these codes. Services spell some codes in two ways, so several can be given.
     #[must_use]
     pub fn is(&self, codes: &[&str]) -> bool {
@@ -144,7 +179,9 @@ impl AwsFailure {
         let error = help.into_iter().fold(error, Error::with_help);
         let region = self.bucket_region.into_iter();
         let error = region.fold(error, |error, region| error.with_metadata("bucket_region", region));
-        let error = self.code.into_iter().fold(error, |error, code| error.with_metadata("aws_error_code", code));
+        // Without an answer the code is our own word.
+        let code = self.code.into_iter().filter(|_| self.status.is_some());
+        let error = code.fold(error, |error, code| error.with_metadata("aws_error_code", code));
         self.request_id.into_iter().fold(error, |error, id| error.with_metadata("aws_request_id", id))
     }
 
@@ -165,6 +202,17 @@ impl AwsFailure {
     fn explain(&self) -> (ErrorReason, &'static str, Option<Help>) {
         let message = self.message.to_ascii_lowercase();
         match self.code.as_deref().unwrap_or_default() {
+            NOT_OFFERED if self.fate == Fate::NotSent => (
+                ErrorReason::TaskNotOffered,
+                "this gateway has no broker role for the task, see aws.broker.roles in its configuration",
+                None,
+            ),
+            _ if self.is_session_expired() => {
+                (ErrorReason::SessionExpired, "the root session was renewed once and is over again", None)
+            }
+            "AccessDenied" if self.operation == "AssumeRole" => {
+                (ErrorReason::AwsAccessDenied, "AWS does not let the gateway assume the broker role", Some(BROKER_HELP))
+            }
             "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "MethodNotAllowed" => denied(&message),
             code if THROTTLED.contains(&code) => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
             "InvalidAction" => (

@@ -1,16 +1,18 @@
 //! The root user's own credentials. Inside a root session every call leaves `UserName` out, which means root.
 
+use std::sync::Arc;
+
 use aws_sdk_iam::{Config, config::Builder, types::SummaryKeyType};
 use aws_smithy_types::DateTime;
 use aws_types::{SdkConfig, request_id::RequestId};
 
-use super::{AwsFailure, Trail, change};
+use super::{AwsFailure, change, lease::Lease};
 use crate::{clock::Timestamp, types::CredentialKind};
 
 /// Reads, creates and deletes the root user's credentials.
 pub struct RootCredentials {
     client: aws_sdk_iam::Client,
-    trail: Trail,
+    session: Arc<Lease>,
 }
 
 /// Whether the root user has each kind of credential, from one call.
@@ -97,7 +99,7 @@ macro_rules! all_pages {
         let mut marker = None;
         for _ in 0..PAGES_MAX {
             let call = $self.client.$call().max_items(PAGE_SIZE).set_marker(marker);
-            let page = $self.trail.note("iam", $operation, call.send().await)?;
+            let page = $self.session.read("iam", $operation, || call.clone().send()).await?;
             items.extend(page.$items);
             marker = page.marker.filter(|marker| page.is_truncated && !marker.is_empty());
             if marker.is_none() {
@@ -109,8 +111,8 @@ macro_rules! all_pages {
 }
 
 impl RootCredentials {
-    pub(super) fn new(config: &SdkConfig, trail: Trail) -> Self {
-        Self { client: aws_sdk_iam::Client::new(config), trail }
+    pub(super) fn new(config: &SdkConfig, session: Arc<Lease>) -> Self {
+        Self { client: aws_sdk_iam::Client::new(config), session }
     }
 
     /// `iam:GetAccountSummary`: one call that says of each kind whether there is any.
@@ -118,7 +120,7 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal, or a summary without the four numbers: what is missing is not zero.
     pub async fn summary(&self) -> Result<RootSummary, AwsFailure> {
-        let output = self.trail.note("iam", "GetAccountSummary", self.client.get_account_summary().send().await)?;
+        let output = self.session.read("iam", "GetAccountSummary", || self.client.get_account_summary().send()).await?;
         let numbers = output.summary_map.unwrap_or_default();
         let any = |key: SummaryKeyType| {
             let number = numbers.get(&key).copied();
@@ -139,7 +141,7 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal.
     pub async fn login_profile(&self) -> Result<Option<Timestamp>, AwsFailure> {
-        match self.trail.note("iam", "GetLoginProfile", self.client.get_login_profile().send().await) {
+        match self.session.read("iam", "GetLoginProfile", || self.client.get_login_profile().send()).await {
             Ok(output) => {
                 let lacking =
                     || AwsFailure::nonsense("iam", "GetLoginProfile", "AWS answered success without a profile");
@@ -180,7 +182,7 @@ impl RootCredentials {
     /// AWS's refusal.
     pub async fn last_use(&self, access_key_id: &str) -> Result<Option<KeyUse>, AwsFailure> {
         let call = self.client.get_access_key_last_used().access_key_id(access_key_id);
-        let output = self.trail.note("iam", "GetAccessKeyLastUsed", call.send().await)?;
+        let output = self.session.read("iam", "GetAccessKeyLastUsed", || call.clone().send()).await?;
         let used = output.access_key_last_used;
         Ok(used.and_then(|used| {
             used.last_used_date.map(|date| KeyUse {
@@ -196,11 +198,8 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal; `EntityAlreadyExists` if there is one already.
     pub async fn create_login_profile(&self) -> Result<(), AwsFailure> {
-        change::send(&self.trail, "iam", "CreateLoginProfile", || async {
-            let call = self.client.create_login_profile().customize().config_override(one_attempt());
-            self.trail.note("iam", "CreateLoginProfile", call.send().await).map(drop)
-        })
-        .await
+        let send = || self.client.create_login_profile().customize().config_override(one_attempt()).send();
+        self.session.change("iam", "CreateLoginProfile", send).await.map(drop)
     }
 
     /// The ids of all credentials of a kind.
@@ -228,35 +227,26 @@ impl RootCredentials {
     /// # Errors
     /// AWS's refusal; `NoSuchEntity` if it is gone already.
     pub async fn delete(&self, item: &CredentialItem) -> Result<Option<String>, AwsFailure> {
-        let operation = match item.kind {
-            CredentialKind::LoginProfile => "DeleteLoginProfile",
-            CredentialKind::AccessKey => "DeleteAccessKey",
-            CredentialKind::SigningCertificate => "DeleteSigningCertificate",
-            CredentialKind::MfaDevice => "DeactivateMFADevice",
-        };
-        change::send(&self.trail, "iam", operation, || self.delete_once(item)).await
-    }
-
-    async fn delete_once(&self, item: &CredentialItem) -> Result<Option<String>, AwsFailure> {
-        let (client, trail, id) = (&self.client, &self.trail, item.id.as_str());
+        let (client, session, id) = (&self.client, &self.session, item.id.as_str());
         match item.kind {
             CredentialKind::LoginProfile => {
-                let call = client.delete_login_profile().customize().config_override(one_attempt());
-                trail.note("iam", "DeleteLoginProfile", call.send().await).map(|output| request_id(&output))
+                let send = || client.delete_login_profile().customize().config_override(one_attempt()).send();
+                session.change("iam", "DeleteLoginProfile", send).await.map(|output| request_id(&output))
             }
             CredentialKind::AccessKey => {
-                let call = client.delete_access_key().access_key_id(id).customize().config_override(one_attempt());
-                trail.note("iam", "DeleteAccessKey", call.send().await).map(|output| request_id(&output))
+                let call = client.delete_access_key().access_key_id(id);
+                let send = || call.clone().customize().config_override(one_attempt()).send();
+                session.change("iam", "DeleteAccessKey", send).await.map(|output| request_id(&output))
             }
             CredentialKind::SigningCertificate => {
                 let call = client.delete_signing_certificate().certificate_id(id);
-                let call = call.customize().config_override(one_attempt());
-                trail.note("iam", "DeleteSigningCertificate", call.send().await).map(|output| request_id(&output))
+                let send = || call.clone().customize().config_override(one_attempt()).send();
+                session.change("iam", "DeleteSigningCertificate", send).await.map(|output| request_id(&output))
             }
             CredentialKind::MfaDevice => {
                 let call = client.deactivate_mfa_device().serial_number(id);
-                let call = call.customize().config_override(one_attempt());
-                trail.note("iam", "DeactivateMFADevice", call.send().await).map(|output| request_id(&output))
+                let send = || call.clone().customize().config_override(one_attempt()).send();
+                session.change("iam", "DeactivateMFADevice", send).await.map(|output| request_id(&output))
             }
         }
     }

@@ -1,17 +1,18 @@
 //! Bucket policies, as the root user of the account that owns the bucket.
 
-use aws_sdk_s3::Config;
+use std::sync::Arc;
+
+use aws_sdk_s3::{Config, config::Builder};
 use aws_types::SdkConfig;
 
-use super::{AwsFailure, Trail, change};
-use crate::types::{AccountId, BucketName};
+use super::{AwsFailure, change, lease::Lease};
+use crate::types::BucketName;
 
 /// Reads, replaces and deletes bucket policies in one region. Every call says whose bucket it must be: names are global, and a
 /// typo must not reach somebody else's.
 pub struct BucketPolicies {
     client: aws_sdk_s3::Client,
-    owner: AccountId,
-    trail: Trail,
+    session: Arc<Lease>,
 }
 
 /// Where a bucket is.
@@ -24,8 +25,8 @@ pub enum BucketRegion {
 }
 
 impl BucketPolicies {
-    pub(super) fn new(config: &SdkConfig, owner: AccountId, trail: Trail) -> Self {
-        Self { client: aws_sdk_s3::Client::new(config), owner, trail }
+    pub(super) fn new(config: &SdkConfig, session: Arc<Lease>) -> Self {
+        Self { client: aws_sdk_s3::Client::new(config), session }
     }
 
     /// The bucket's policy, byte for byte; none if there is none.
@@ -33,8 +34,9 @@ impl BucketPolicies {
     /// # Errors
     /// AWS's refusal.
     pub async fn get(&self, bucket: &BucketName) -> Result<Option<String>, AwsFailure> {
-        let call = self.client.get_bucket_policy().bucket(bucket.as_str()).expected_bucket_owner(self.owner.as_str());
-        match self.trail.note("s3", "GetBucketPolicy", call.send().await) {
+        let call = self.client.get_bucket_policy().bucket(bucket.as_str());
+        let call = call.expected_bucket_owner(self.session.account().as_str());
+        match self.session.read("s3", "GetBucketPolicy", || call.clone().send()).await {
             Ok(output) => Ok(output.policy),
             Err(failure) if failure.is(&["NoSuchBucketPolicy"]) => Ok(None),
             Err(failure) => Err(failure),
@@ -47,13 +49,10 @@ impl BucketPolicies {
     /// # Errors
     /// AWS's refusal, or no answer.
     pub async fn put(&self, bucket: &BucketName, policy: &str) -> Result<(), AwsFailure> {
-        change::send(&self.trail, "s3", "PutBucketPolicy", || async {
-            let call = self.client.put_bucket_policy().bucket(bucket.as_str()).policy(policy);
-            let call = call.expected_bucket_owner(self.owner.as_str()).customize();
-            let call = call.config_override(Config::builder().retry_config(change::one_attempt()));
-            self.trail.note("s3", "PutBucketPolicy", call.send().await).map(drop)
-        })
-        .await
+        let call = self.client.put_bucket_policy().bucket(bucket.as_str()).policy(policy);
+        let call = call.expected_bucket_owner(self.session.account().as_str());
+        let send = || call.clone().customize().config_override(one_attempt()).send();
+        self.session.change("s3", "PutBucketPolicy", send).await.map(drop)
     }
 
     /// Deletes the bucket's policy. AWS answers the same if there was none.
@@ -61,13 +60,10 @@ impl BucketPolicies {
     /// # Errors
     /// AWS's refusal, or no answer.
     pub async fn delete(&self, bucket: &BucketName) -> Result<(), AwsFailure> {
-        change::send(&self.trail, "s3", "DeleteBucketPolicy", || async {
-            let call = self.client.delete_bucket_policy().bucket(bucket.as_str());
-            let call = call.expected_bucket_owner(self.owner.as_str()).customize();
-            let call = call.config_override(Config::builder().retry_config(change::one_attempt()));
-            self.trail.note("s3", "DeleteBucketPolicy", call.send().await).map(drop)
-        })
-        .await
+        let call = self.client.delete_bucket_policy().bucket(bucket.as_str());
+        let call = call.expected_bucket_owner(self.session.account().as_str());
+        let send = || call.clone().customize().config_override(one_attempt()).send();
+        self.session.change("s3", "DeleteBucketPolicy", send).await.map(drop)
     }
 
     /// Finds the bucket's region with `s3:ListAllMyBuckets`, the only way that the task policy permits, which proves at
@@ -81,7 +77,7 @@ impl BucketPolicies {
         for _ in 0..LIST_PAGES_MAX {
             let call = self.client.list_buckets().prefix(bucket.as_str()).max_buckets(LIST_PAGE_SIZE);
             let call = call.set_continuation_token(continuation);
-            let page = self.trail.note("s3", "ListBuckets", call.send().await)?;
+            let page = self.session.read("s3", "ListBuckets", || call.clone().send()).await?;
             let exact = page.buckets().iter().find(|found| found.name() == Some(bucket.as_str()));
             if let Some(found) = exact {
                 let region = found.bucket_region().unwrap_or_default().to_owned();
@@ -100,3 +96,7 @@ impl BucketPolicies {
 const LIST_PAGE_SIZE: i32 = 1000;
 /// An account has at most 1,000,000 buckets (S3 User Guide, "Bucket quotas").
 const LIST_PAGES_MAX: usize = 1000;
+
+fn one_attempt() -> Builder {
+    Config::builder().retry_config(change::one_attempt())
+}

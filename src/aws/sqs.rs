@@ -1,22 +1,23 @@
 //! Queue policies, as the root user of the account that owns the queue.
 
+use std::sync::Arc;
+
 use aws_sdk_sqs::{Config, types::QueueAttributeName};
 use aws_types::SdkConfig;
 
-use super::{AwsFailure, Trail, change};
-use crate::types::{AccountId, QueueName};
+use super::{AwsFailure, change, lease::Lease};
+use crate::types::QueueName;
 
 /// Reads, replaces and clears queue policies in one region. `sqs:SetQueueAttributes` could set any attribute, and the task policy
 /// permits that; this type sets `Policy` and nothing else.
 pub struct QueuePolicies {
     client: aws_sdk_sqs::Client,
-    owner: AccountId,
-    trail: Trail,
+    session: Arc<Lease>,
 }
 
 impl QueuePolicies {
-    pub(super) fn new(config: &SdkConfig, owner: AccountId, trail: Trail) -> Self {
-        Self { client: aws_sdk_sqs::Client::new(config), owner, trail }
+    pub(super) fn new(config: &SdkConfig, session: Arc<Lease>) -> Self {
+        Self { client: aws_sdk_sqs::Client::new(config), session }
     }
 
     /// The queue's URL, as AWS knows it.
@@ -24,9 +25,9 @@ impl QueuePolicies {
     /// # Errors
     /// AWS's refusal.
     pub async fn url(&self, queue: &QueueName) -> Result<String, AwsFailure> {
-        let call =
-            self.client.get_queue_url().queue_name(queue.as_str()).queue_owner_aws_account_id(self.owner.as_str());
-        let output = self.trail.note("sqs", "GetQueueUrl", call.send().await)?;
+        let call = self.client.get_queue_url().queue_name(queue.as_str());
+        let call = call.queue_owner_aws_account_id(self.session.account().as_str());
+        let output = self.session.read("sqs", "GetQueueUrl", || call.clone().send()).await?;
         output.queue_url.ok_or_else(|| AwsFailure::nonsense("sqs", "GetQueueUrl", "AWS answered success without a URL"))
     }
 
@@ -36,7 +37,7 @@ impl QueuePolicies {
     /// AWS's refusal.
     pub async fn get(&self, url: &str) -> Result<Option<String>, AwsFailure> {
         let call = self.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::Policy);
-        let mut output = self.trail.note("sqs", "GetQueueAttributes", call.send().await)?;
+        let mut output = self.session.read("sqs", "GetQueueAttributes", || call.clone().send()).await?;
         let policy = output.attributes.as_mut().and_then(|attributes| attributes.remove(&QueueAttributeName::Policy));
         Ok(policy.filter(|policy| !policy.is_empty()))
     }
@@ -61,11 +62,9 @@ impl QueuePolicies {
     }
 
     async fn set(&self, url: &str, policy: &str) -> Result<(), AwsFailure> {
-        change::send(&self.trail, "sqs", "SetQueueAttributes", || async {
-            let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, policy);
-            let call = call.customize().config_override(Config::builder().retry_config(change::one_attempt()));
-            self.trail.note("sqs", "SetQueueAttributes", call.send().await).map(drop)
-        })
-        .await
+        let call = self.client.set_queue_attributes().queue_url(url).attributes(QueueAttributeName::Policy, policy);
+        let once = || Config::builder().retry_config(change::one_attempt());
+        let send = || call.clone().customize().config_override(once()).send();
+        self.session.change("sqs", "SetQueueAttributes", send).await.map(drop)
     }
 }

@@ -10,7 +10,10 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
 use super::AwsFailure;
-use crate::{error::Error, types::Region};
+use crate::{
+    error::Error,
+    types::{OperationId, Region},
+};
 
 /// One answered AWS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,7 @@ pub struct AwsCall {
 pub struct Trail {
     state: Arc<Mutex<State>>,
     backups: Option<Arc<dyn Backups>>,
+    operation_id: Option<OperationId>,
     plan: bool,
 }
 
@@ -47,7 +51,8 @@ pub trait Backups: Send + Sync {
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<AwsCall>,
-    access_key_id: Option<String>,
+    /// Of the root sessions, in the order in which they were opened.
+    access_key_ids: Vec<String>,
     session_asked: bool,
     change_begun: bool,
     backup_index: Option<u64>,
@@ -57,6 +62,12 @@ struct State {
 const CALLS_MAX: usize = 256;
 
 impl Trail {
+    /// An empty trail of this operation, which may remove policies.
+    #[must_use]
+    pub fn for_operation(id: OperationId, backups: Arc<dyn Backups>) -> Self {
+        Self { operation_id: Some(id), ..Self::with_backups(backups) }
+    }
+
     /// An empty trail of an act that may remove policies.
     #[must_use]
     pub fn with_backups(backups: Arc<dyn Backups>) -> Self {
@@ -75,16 +86,21 @@ impl Trail {
         self.with(|state| state.calls.clone())
     }
 
-    /// Access key id of the root session, once there is one.
+    /// Access key id of the root session, once there is one; of the last one, if it was renewed.
     #[must_use]
     pub fn access_key_id(&self) -> Option<String> {
-        self.with(|state| state.access_key_id.clone())
+        self.with(|state| state.access_key_ids.last().cloned())
     }
 
-    /// Access key ids of earlier root sessions, which expired before the act was done.
+    /// Access key ids of the root sessions that ran out and were renewed.
     #[must_use]
     pub fn expired_access_key_ids(&self) -> Vec<String> {
-        Vec::new()
+        self.with(|state| state.access_key_ids.split_last().map(|(_, earlier)| earlier.to_vec()).unwrap_or_default())
+    }
+
+    /// The operation whose trail it is.
+    pub(super) const fn operation_id(&self) -> Option<OperationId> {
+        self.operation_id
     }
 
     /// Whether a root session was asked for.
@@ -132,7 +148,7 @@ impl Trail {
     }
 
     pub(super) fn opened(&self, access_key_id: &str) {
-        self.with(|state| state.access_key_id = Some(access_key_id.to_owned()));
+        self.with(|state| state.access_key_ids.push(access_key_id.to_owned()));
     }
 
     /// Notes a finished call, and turns the SDK's error into ours.

@@ -1,5 +1,9 @@
 //! `[aws]`: where AWS is called, and how far the gateway may go there.
 
+mod broker;
+
+pub use broker::BrokerConfig;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::types::{AccountId, Region};
@@ -38,6 +42,8 @@ pub struct AwsConfig {
     pub attempts_max: u32,
     /// Calls of `sts:AssumeRoot` in a second.
     pub assume_root_per_second_max: u32,
+    /// The roles through which root sessions are opened. None: with the gateway's own identity.
+    pub broker: Option<BrokerConfig>,
     /// Overrides for simulators. None in production.
     pub development: Option<DevelopmentConfig>,
 }
@@ -98,6 +104,7 @@ impl AwsConfig {
         let timeouts = read_timeouts(table);
         let attempts_max = table.integer("attempts_max", &ATTEMPTS_MAX);
         let assume_root_per_second_max = table.integer("assume_root_per_second_max", &ASSUME_ROOT_PER_SECOND_MAX);
+        let broker = table.optional_section("broker", BrokerConfig::read);
         let development = table.optional_section("development", DevelopmentConfig::read);
         let (home_region, allowed_regions) = (home_region?, allowed_regions?.into_iter().collect::<BTreeSet<_>>());
         if !allowed_regions.contains(&home_region) {
@@ -122,6 +129,7 @@ impl AwsConfig {
             connect_timeout,
             attempts_max: attempts_max?,
             assume_root_per_second_max: assume_root_per_second_max?,
+            broker: broker?,
             development: development?,
         })
     }

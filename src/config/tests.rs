@@ -1,5 +1,6 @@
 mod authentication;
 mod bounds;
+mod broker;
 mod example;
 mod groups;
 mod issuers;
@@ -152,6 +153,7 @@ fn the_minimal_file_gets_the_defaults_of_aws() {
             connect_timeout: Duration::from_secs(3),
             attempts_max: 3,
             assume_root_per_second_max: 5,
+            broker: None,
             development: None,
         }
     );

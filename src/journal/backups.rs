@@ -24,8 +24,9 @@ use crate::{
 
 /// Longest policy that is kept, in bytes. AWS allows 20 KiB for a bucket and less for a queue.
 pub const POLICY_BYTES_MAX: usize = 64 * 1024;
-/// Most backups of one answer: with the largest policies some 6 MiB.
-pub const BACKUPS_MAX: u32 = 100;
+/// Most backups of one answer: a page of a hundred, and one more that tells whether there are others. With the largest
+/// policies some 6 MiB.
+pub const BACKUPS_MAX: u32 = 101;
 /// Reads at the same time. Each has a connection of its own, and people ask, not loops.
 pub(super) const READERS_MAX: usize = 2;
 

@@ -68,7 +68,13 @@ pub(super) fn opening_for<O: RootTask>(
         ("DurationSeconds", duration_seconds.to_string()),
         ("Region", aws.home_region().to_string()),
     ];
-    vec![PlannedCall { service: "sts", operation: "AssumeRoot", resource: account.root_arn(), parameters }]
+    let root = PlannedCall { service: "sts", operation: "AssumeRoot", resource: account.root_arn(), parameters };
+    let broker = aws.broker_parameters(permit, task).map(|parameters| {
+        let role = parameters.iter().find(|(name, _)| *name == "RoleArn");
+        let resource = role.map(|(_, arn)| arn.clone()).unwrap_or_default();
+        PlannedCall { service: "sts", operation: "AssumeRole", resource, parameters }
+    });
+    broker.into_iter().chain([root]).collect()
 }
 
 /// A policy before and after an act.

@@ -28,9 +28,11 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::ShuttingDown
         | ErrorReason::GatewayCredentials
         | ErrorReason::AwsUnavailable => Code::Unavailable,
-        ErrorReason::ResourceBusy | ErrorReason::AwsConflict | ErrorReason::Incomplete | ErrorReason::StaleEtag => {
-            Code::Aborted
-        }
+        ErrorReason::ResourceBusy
+        | ErrorReason::AwsConflict
+        | ErrorReason::SessionExpired
+        | ErrorReason::StaleEtag
+        | ErrorReason::Incomplete => Code::Aborted,
         ErrorReason::ManagementAccount
         | ErrorReason::OwnAccount
         | ErrorReason::AccountNotActive
@@ -43,6 +45,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::StatementNotFound
         | ErrorReason::WouldLock
         | ErrorReason::WouldExpose
+        | ErrorReason::TaskNotOffered
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,
         ErrorReason::AccountNotInOrganization
         | ErrorReason::BucketNotFound

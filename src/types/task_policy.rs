@@ -2,7 +2,7 @@
 
 /// One of the five AWS managed policies that `sts:AssumeRoot` accepts (IAM User Guide, "AWS managed policies for IAM").
 /// AWS accepts no other and no narrower one, so the gateway itself limits a session to one bucket or queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaskPolicy {
     /// List root credentials.
     IamAuditRootUserCredentials,
@@ -17,6 +17,21 @@ pub enum TaskPolicy {
 }
 
 impl TaskPolicy {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::IamAuditRootUserCredentials,
+        Self::IamCreateRootUserPassword,
+        Self::IamDeleteRootUserCredentials,
+        Self::S3UnlockBucketPolicy,
+        Self::SqsUnlockQueuePolicy,
+    ];
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.name() == name)
+    }
+
     /// The policy's name.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -15,8 +15,10 @@
 mod pki;
 
 mod aws_errors;
+mod broker;
 mod cancel;
 mod credentials;
+mod deploy_aws;
 mod flood;
 mod harness;
 mod identity;

@@ -82,7 +82,37 @@ impl fmt::Debug for Session {
     }
 }
 
+/// A session of `sts:AssumeRole`, without its credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleSession {
+    /// The role's name.
+    pub role: String,
+    /// The session's name.
+    pub session_name: String,
+    /// Session policies, JSON.
+    pub policies: Vec<String>,
+    /// Session tags.
+    pub tags: Vec<(String, String)>,
+    /// Who is behind it.
+    pub source_identity: Option<String>,
+}
+
 impl World {
+    /// The sessions of `sts:AssumeRole` so far, in the order in which they were issued.
+    pub fn role_sessions(&self) -> Vec<RoleSession> {
+        let role_session = |session: &Session| match &session.kind {
+            SessionKind::Root { .. } => None,
+            SessionKind::Role { role, session_name, policies, tags } => Some(RoleSession {
+                role: role.clone(),
+                session_name: session_name.clone(),
+                policies: policies.clone(),
+                tags: tags.clone(),
+                source_identity: session.source_identity.clone(),
+            }),
+        };
+        self.sessions.iter().filter_map(role_session).collect()
+    }
+
     /// Keeps a session, forgetting the oldest beyond the bound.
     pub(crate) fn remember(&mut self, session: Session) {
         if self.sessions.len() >= MAX_SESSIONS {

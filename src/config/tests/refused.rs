@@ -58,7 +58,7 @@ fn unknown_keys_are_refused_at_every_level() {
             "Retries = 1\n\"attempts.max\" = 1\nhome_region =",
             &[
                 "f:13:1: aws.Retries: is not known (remove it; known here: account_cache_ttl, allowed_regions, assume_root_per_second_max, \
-             attempt_timeout, attempts_max, connect_timeout, delegated_administrator_allowed, development, home_region, operation_timeout, \
+             attempt_timeout, attempts_max, broker, connect_timeout, delegated_administrator_allowed, development, home_region, operation_timeout, \
              protected_accounts, session_duration_default, session_duration_max)",
                 "f:14:1: aws.attempts.max: is not known (did you mean `attempts_max`?)",
             ],

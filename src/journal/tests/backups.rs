@@ -258,7 +258,10 @@ async fn a_record_that_was_edited_with_its_policy_is_found_too() {
     let edit = "UPDATE records SET body = replace(body, substr(body, instr(body, 'policy_sha256') + 16, 64), \
                 'd9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa') WHERE idx = 2";
     tampering::tamper(&fixture.path, edit).await;
-    assert_eq!(crate::journal::backups::sha256_hex("other"), "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa");
+    assert_eq!(
+        crate::journal::backups::sha256_hex("other"),
+        "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"
+    );
     let error = read_backup(&fixture.path, &id).await.unwrap_err();
     assert!(error.to_string().contains("record 2 has a hash that does not match"), "{error}");
     assert_eq!(fault(&fixture).await, (2, Fault::Hash));

@@ -39,7 +39,9 @@ async fn many_expire_some_at_a_time_each_time_with_a_record() {
     let journal = fixture.open().await.journal;
     let batch = u64::from(expiry::EXPIRED_BACKUPS_MAX);
     let backups = (0..batch + 10).map(|_| journal.append(backup_of(OperationId::generate(), 1, "b", POLICY)));
-    join_all(backups).await.into_iter().for_each(|answer| drop(answer.unwrap()));
+    for answer in join_all(backups).await {
+        answer.unwrap();
+    }
     fixture.clock.advance(DAY);
     assert_eq!(journal.expire_backups(fixture.clock.now()).await.unwrap(), batch + 10);
     let counts: Vec<Value> = fixture.bodies().await.split_off(usize::try_from(batch).unwrap() + 10);
