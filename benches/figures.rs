@@ -233,11 +233,16 @@ struct Gateway {
 
 impl<'a> Site<'a> {
     fn new(aws: &'a Simulator, folder: &'a TempDir) -> Self {
+        Self::with(aws, folder, "")
+    }
+
+    /// The same with more lines at the end of the configuration.
+    fn with(aws: &'a Simulator, folder: &'a TempDir, more: &str) -> Self {
         let (pki, folder) = (Pki::new().unwrap(), folder.path());
         pki.server().unwrap().write(folder, "server").unwrap();
         fs::write(folder.join("ca.pem"), pki.authority()).unwrap();
         fs::write(folder.join("policy.cedar"), "permit(principal, action, resource);").unwrap();
-        fs::write(folder.join("rootgate.toml"), config_toml(&aws.endpoint())).unwrap();
+        fs::write(folder.join("rootgate.toml"), config_toml(&aws.endpoint()) + more).unwrap();
         Self { aws, folder, pki }
     }
 

@@ -33,3 +33,4 @@ mod schemes;
 mod secrets;
 mod standard_services;
 mod targets;
+mod verification;
