@@ -20,14 +20,16 @@ use rootgate::{
     config::Config,
     ops::{
         AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess,
-        UnlockBucketPolicy, UnlockMode, UnlockQueuePolicy,
+        ListPolicyBackups, PolicyDocument, Restoration, RestoreBucketPolicy, RestoreQueuePolicy, UnlockBucketPolicy,
+        UnlockMode, UnlockQueuePolicy,
     },
-    types::{AccountId, CredentialKind, QueueRef, TaskPolicy},
+    types::{AccountId, CredentialKind, Exposure, QueueRef, TaskPolicy},
 };
 
 const ALICE: &str = "spiffe://example.org/ops/alice";
 const AUDITOR: &str = "spiffe://example.org/audit/report";
 const OFFICER: &str = "spiffe://example.org/recovery/olga";
+const PUBLISHER: &str = "spiffe://example.org/web/paula";
 const STRANGER: &str = "spiffe://example.org/ops/mallory";
 
 const DEFAULT: &str = "deploy/policy/default.cedar";
@@ -39,7 +41,12 @@ fn read(path: &str) -> String {
 
 fn engine(name: &str, text: &str) -> Engine {
     let group = |name: &str, subject: &str| (name.to_owned(), BTreeSet::from([subject.to_owned()]));
-    let groups = [group("operators", ALICE), group("auditors", AUDITOR), group("recovery-officers", OFFICER)];
+    let groups = [
+        group("operators", ALICE),
+        group("auditors", AUDITOR),
+        group("recovery-officers", OFFICER),
+        group("policy-publishers", PUBLISHER),
+    ];
     let sources = Sources(vec![(name.to_owned(), text.to_owned())]);
     Engine::load(&sources, groups.into()).unwrap_or_else(|errors| panic!("{errors}"))
 }
@@ -77,33 +84,49 @@ fn account(id: &str) -> AccountId {
     id.parse().unwrap()
 }
 
-fn unlock_bucket(id: &str, bucket: &str) -> UnlockBucketPolicy {
-    UnlockBucketPolicy {
-        account: account(id),
-        bucket: bucket.parse().unwrap(),
-        region: None,
-        mode: UnlockMode::RemoveLockingStatements,
-        terms: Terms::default(),
-        why: why(""),
-    }
+const fn planned(validate_only: bool) -> Terms {
+    Terms { validate_only, etag: None }
 }
 
-fn unlock_queue(id: &str) -> UnlockQueuePolicy {
-    UnlockQueuePolicy {
-        queue: QueueRef::from_arn(&format!("arn:aws:sqs:eu-west-1:{id}:jobs")).unwrap(),
-        mode: UnlockMode::RemoveLockingStatements,
-        terms: Terms::default(),
-        why: why(""),
-    }
+fn unlock_bucket(id: &str, mode: UnlockMode, terms: Terms, ticket: &str) -> UnlockBucketPolicy {
+    let bucket = "payments-ledger".parse().unwrap();
+    UnlockBucketPolicy { account: account(id), bucket, region: None, mode, terms, why: why(ticket) }
 }
 
-fn delete(kinds: impl IntoIterator<Item = CredentialKind>) -> DeleteRootCredentials {
-    DeleteRootCredentials {
-        account: account("333333333333"),
-        kinds: kinds.into_iter().collect(),
-        terms: Terms::default(),
-        why: why(""),
-    }
+fn queue(id: &str) -> QueueRef {
+    QueueRef::from_arn(&format!("arn:aws:sqs:eu-west-1:{id}:jobs")).unwrap()
+}
+
+fn unlock_queue(id: &str, mode: UnlockMode, ticket: &str) -> UnlockQueuePolicy {
+    UnlockQueuePolicy { queue: queue(id), mode, terms: Terms::default(), why: why(ticket) }
+}
+
+fn replace(accept_exposure: Exposure) -> UnlockMode {
+    let document = PolicyDocument::try_from("{\"Statement\": []}".to_owned()).unwrap();
+    UnlockMode::ReplacePolicy { document, accept_exposure }
+}
+
+fn restoration(accept_lockout: bool, accept_exposure: Exposure) -> Restoration {
+    let backup_id = "0197f1a2-0000-7000-8000-000000000001".parse().unwrap();
+    Restoration { backup_id, accept_lockout, accept_exposure }
+}
+
+fn restore_bucket(id: &str, restoration: Restoration, terms: Terms, ticket: &str) -> RestoreBucketPolicy {
+    let bucket = "payments-ledger".parse().unwrap();
+    RestoreBucketPolicy { account: account(id), bucket, region: None, restoration, terms, why: why(ticket) }
+}
+
+fn restore_queue(id: &str, restoration: Restoration, ticket: &str) -> RestoreQueuePolicy {
+    RestoreQueuePolicy { queue: queue(id), restoration, terms: Terms::default(), why: why(ticket) }
+}
+
+fn list_backups(id: &str, include_policies: bool) -> ListPolicyBackups {
+    let account = account(id);
+    ListPolicyBackups { account, resource: None, before: None, page_size: 20, include_policies, why: why("") }
+}
+
+fn delete(id: &str, terms: Terms) -> DeleteRootCredentials {
+    DeleteRootCredentials { account: account(id), kinds: CredentialKind::ALL.into(), terms, why: why("") }
 }
 
 fn recover(id: &str, ticket: &str) -> AllowPasswordRecovery {
@@ -145,59 +168,103 @@ fn verdict<O: Ask>(engine: &Engine, subject: &str, operation: O) -> String {
     }
 }
 
+/// Every act as it may be asked for, and who is permitted it by which policy.
+fn row(engine: &Engine, subject: &str) -> Vec<(&'static str, String)> {
+    use Exposure::{Organization, OutsideOrganization, Public};
+    let at = "333333333333";
+    let task = TaskPolicy::S3UnlockBucketPolicy;
+    let act = Terms::default;
+    let unlock = |mode, terms, ticket| verdict(engine, subject, unlock_bucket(at, mode, terms, ticket));
+    let unlock_q = |mode, ticket| verdict(engine, subject, unlock_queue(at, mode, ticket));
+    let restore = |what, terms, ticket| verdict(engine, subject, restore_bucket(at, what, terms, ticket));
+    let restore_q = |what, ticket| verdict(engine, subject, restore_queue(at, what, ticket));
+    vec![
+        ("AssumeRoot", verdict(engine, subject, assume(at, task, 300, "CHG-1"))),
+        ("UnlockBucket, plan", unlock(UnlockMode::RemoveLockingStatements, planned(true), "")),
+        ("UnlockBucket, locking", unlock(UnlockMode::RemoveLockingStatements, act(), "")),
+        ("UnlockBucket, listed", unlock(UnlockMode::RemoveListedStatements(Vec::new()), act(), "")),
+        ("UnlockBucket, delete", unlock(UnlockMode::DeletePolicy, act(), "")),
+        ("UnlockBucket, replace", unlock(replace(Organization), act(), "")),
+        ("UnlockBucket, replace, ticket", unlock(replace(Organization), act(), "CHG-1")),
+        ("UnlockBucket, outside", unlock(replace(OutsideOrganization), act(), "")),
+        ("UnlockBucket, outside, ticket", unlock(replace(OutsideOrganization), act(), "CHG-1")),
+        ("UnlockBucket, public, ticket", unlock(replace(Public), act(), "CHG-1")),
+        ("UnlockQueue, locking", unlock_q(UnlockMode::RemoveLockingStatements, "")),
+        ("UnlockQueue, replace, ticket", unlock_q(replace(Organization), "CHG-1")),
+        ("UnlockQueue, public, ticket", unlock_q(replace(Public), "CHG-1")),
+        ("RestoreBucket, plan", restore(restoration(false, Organization), planned(true), "")),
+        ("RestoreBucket", restore(restoration(false, Organization), act(), "")),
+        ("RestoreBucket, lockout", restore(restoration(true, Organization), act(), "")),
+        ("RestoreBucket, lockout, ticket", restore(restoration(true, Organization), act(), "CHG-1")),
+        ("RestoreBucket, outside, ticket", restore(restoration(false, OutsideOrganization), act(), "CHG-1")),
+        ("RestoreBucket, public", restore(restoration(false, Public), act(), "")),
+        ("RestoreBucket, public, ticket", restore(restoration(false, Public), act(), "CHG-1")),
+        ("RestoreQueue", restore_q(restoration(false, Organization), "")),
+        ("RestoreQueue, lockout", restore_q(restoration(true, Organization), "")),
+        ("RestoreQueue, public, ticket", restore_q(restoration(false, Public), "CHG-1")),
+        ("DeleteRootCredentials, plan", verdict(engine, subject, delete(at, planned(true)))),
+        ("DeleteRootCredentials", verdict(engine, subject, delete(at, act()))),
+        ("AllowPasswordRecovery", verdict(engine, subject, recover(at, ""))),
+        ("AllowPasswordRecovery, ticket", verdict(engine, subject, recover(at, "INC-1"))),
+        ("AuditRootCredentials", verdict(engine, subject, audit(at))),
+        ("ListPolicyBackups", verdict(engine, subject, list_backups(at, false))),
+        ("ListPolicyBackups, policies", verdict(engine, subject, list_backups(at, true))),
+        ("ExplainAccess", verdict(engine, subject, explain(at))),
+    ]
+}
+
 #[test]
 fn the_default_policy_permits_exactly_this() {
     let engine = shipped(DEFAULT);
     let mut matrix = String::new();
-    for (name, subject) in [("operator", ALICE), ("auditor", AUDITOR), ("officer", OFFICER), ("stranger", STRANGER)] {
-        let at = "333333333333";
-        for (act, verdict) in [
-            ("AssumeRoot", verdict(&engine, subject, assume(at, TaskPolicy::S3UnlockBucketPolicy, 300, "CHG-1"))),
-            ("UnlockBucketPolicy", verdict(&engine, subject, unlock_bucket(at, "reports"))),
-            ("UnlockQueuePolicy", verdict(&engine, subject, unlock_queue(at))),
-            ("DeleteRootCredentials", verdict(&engine, subject, delete(CredentialKind::ALL))),
-            ("AllowPasswordRecovery", verdict(&engine, subject, recover(at, ""))),
-            ("AllowPasswordRecovery, ticket", verdict(&engine, subject, recover(at, "INC-1"))),
-            ("AuditRootCredentials", verdict(&engine, subject, audit(at))),
-            ("ExplainAccess", verdict(&engine, subject, explain(at))),
-        ] {
-            writeln!(matrix, "{name:9} {act:30} {verdict}").unwrap();
+    for (name, subject) in [
+        ("operator", ALICE),
+        ("auditor", AUDITOR),
+        ("officer", OFFICER),
+        ("publisher", PUBLISHER),
+        ("stranger", STRANGER),
+    ] {
+        let (permitted, refused): (Vec<_>, Vec<_>) =
+            row(&engine, subject).into_iter().partition(|(_, policy)| policy != "-");
+        for (act, policy) in permitted {
+            writeln!(matrix, "{name:9} {act:30} {policy}").unwrap();
         }
+        writeln!(matrix, "{name:9} {} others{:22}-", refused.len(), "").unwrap();
     }
     // A change of this table is a change of who becomes root: review it as such.
     let expected = "\
-operator  AssumeRoot                     -
-operator  UnlockBucketPolicy             operators-unlock-and-delete
-operator  UnlockQueuePolicy              operators-unlock-and-delete
-operator  DeleteRootCredentials          operators-unlock-and-delete
-operator  AllowPasswordRecovery          -
-operator  AllowPasswordRecovery, ticket  -
-operator  AuditRootCredentials           operators-audit
-operator  ExplainAccess                  -
-auditor   AssumeRoot                     -
-auditor   UnlockBucketPolicy             -
-auditor   UnlockQueuePolicy              -
-auditor   DeleteRootCredentials          -
-auditor   AllowPasswordRecovery          -
-auditor   AllowPasswordRecovery, ticket  -
-auditor   AuditRootCredentials           auditors-audit
-auditor   ExplainAccess                  auditors-explain
-officer   AssumeRoot                     -
-officer   UnlockBucketPolicy             -
-officer   UnlockQueuePolicy              -
-officer   DeleteRootCredentials          -
-officer   AllowPasswordRecovery          -
+operator  UnlockBucket, plan             operators-unlock
+operator  UnlockBucket, locking          operators-unlock
+operator  UnlockBucket, listed           operators-unlock
+operator  UnlockBucket, delete           operators-unlock
+operator  UnlockBucket, replace, ticket  operators-replace-policies
+operator  UnlockQueue, locking           operators-unlock
+operator  UnlockQueue, replace, ticket   operators-replace-policies
+operator  RestoreBucket, plan            operators-restore
+operator  RestoreBucket                  operators-restore
+operator  RestoreBucket, lockout, ticket operators-restore
+operator  RestoreQueue                   operators-restore
+operator  DeleteRootCredentials, plan    operators-delete-credentials
+operator  DeleteRootCredentials          operators-delete-credentials
+operator  AuditRootCredentials           operators-look
+operator  ListPolicyBackups              operators-look
+operator  ListPolicyBackups, policies    operators-look
+operator  15 others                      -
+auditor   AuditRootCredentials           auditors-look
+auditor   ListPolicyBackups              auditors-look
+auditor   ListPolicyBackups, policies    auditors-look
+auditor   ExplainAccess                  auditors-look
+auditor   27 others                      -
 officer   AllowPasswordRecovery, ticket  recovery-officers-allow-password-recovery
-officer   AuditRootCredentials           -
-officer   ExplainAccess                  -
-stranger  AssumeRoot                     -
-stranger  UnlockBucketPolicy             -
-stranger  UnlockQueuePolicy              -
-stranger  DeleteRootCredentials          -
-stranger  AllowPasswordRecovery          -
-stranger  AllowPasswordRecovery, ticket  -
-stranger  AuditRootCredentials           -
-stranger  ExplainAccess                  -
+officer   30 others                      -
+publisher UnlockBucket, outside, ticket  policy-publishers-expose
+publisher UnlockBucket, public, ticket   policy-publishers-expose
+publisher UnlockQueue, public, ticket    policy-publishers-expose
+publisher RestoreBucket, outside, ticket policy-publishers-expose
+publisher RestoreBucket, public, ticket  policy-publishers-expose
+publisher RestoreQueue, public, ticket   policy-publishers-expose
+publisher 25 others                      -
+stranger  31 others                      -
 ";
     assert_eq!(matrix, expected, "\n{matrix}");
 }

@@ -6,7 +6,7 @@ use cedar_policy::{Authorizer, Decision, Schema};
 
 use super::{
     AccountFacts, Argument, Ask, Circumstances, Deciding, Explanation, Groups, NearMiss, Permit, PlacementFacts,
-    PolicyErrors, Principal, Question, Sources, Target, Tree, TreeNeeds,
+    PolicyErrors, Principal, Question, Sources, Target, Tree, TreeNeeds, Unmet,
     entities::{Case, Vocabulary},
     near,
     policies::Policies,
@@ -159,8 +159,13 @@ impl Engine {
     #[must_use]
     pub fn near_misses(&self, question: &Question, tree: Option<&Tree>) -> Vec<NearMiss> {
         let Ok(case) = self.case(question, tree, Some(&self.schema)) else { return Vec::new() };
+        let exposes = exposes(question);
+        let knows = |id: &str| case.applicable.knows_exposure.contains(id);
         let near = case.applicable.policies.all().filter_map(|policy| {
-            let unmet = near::unmet(policy, &case.request, &case.entities)?;
+            let unmet = match near::unmet(policy, &case.request, &case.entities)? {
+                Unmet::Condition if exposes && !knows(policy.id().as_ref()) => Unmet::Exposure,
+                unmet => unmet,
+            };
             Some(NearMiss { policy: self.policies.describe(policy.id().as_ref())?, unmet })
         });
         let mut near: Vec<NearMiss> = near.collect();

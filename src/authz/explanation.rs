@@ -49,6 +49,8 @@ pub enum Unmet {
     Resource,
     /// A condition of it, `when` or `unless`, does not hold.
     Condition,
+    /// The act may install a policy that grants beyond the organization, and no condition of it asks for that.
+    Exposure,
 }
 
 /// What a policy does where it applies.

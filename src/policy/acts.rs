@@ -247,7 +247,7 @@ mod tests {
         acts.arguments = BTreeMap::from([("duration_seconds".to_owned(), Given::Number(60))]);
         let questions = acts.questions(&principal()).unwrap();
         assert_eq!(questions[0].arguments["duration_seconds"], Argument::Number(60));
-        assert_eq!(questions[0].arguments.len(), 2);
+        assert_eq!(questions[0].arguments.len(), 3);
         assert_eq!(questions[1].arguments.len(), 0);
     }
 
@@ -302,9 +302,16 @@ mod tests {
             let mut acts = acts(&[kind], &BOTH[..1]);
             acts.region = Some("eu-west-1".parse().unwrap());
             match kind {
-                Kind::UnlockBucketPolicy => acts.bucket = Some("ledger".parse().unwrap()),
-                Kind::UnlockQueuePolicy => acts.queue = Some(QueueRef::from_arn(QUEUE).unwrap()),
-                _ => {
+                Kind::UnlockBucketPolicy | Kind::RestoreBucketPolicy => acts.bucket = Some("ledger".parse().unwrap()),
+                Kind::UnlockQueuePolicy | Kind::RestoreQueuePolicy => {
+                    acts.queue = Some(QueueRef::from_arn(QUEUE).unwrap());
+                }
+                Kind::AssumeRoot
+                | Kind::DeleteRootCredentials
+                | Kind::AllowPasswordRecovery
+                | Kind::AuditRootCredentials
+                | Kind::ListPolicyBackups
+                | Kind::ExplainAccess => {
                     assert_eq!(violations(&acts), ["region: must be left out: no operation here names a region"]);
                     continue;
                 }
@@ -320,7 +327,8 @@ mod tests {
         assert_eq!(
             violations(&lacking),
             [
-                "arguments.colour: is not known (known here: duration_seconds, mode, task_policy)",
+                "arguments.colour: is not known (known here: accept_exposure, duration_seconds, mode, task_policy, \
+                 validate_only)",
                 "account: is required: 12 digits",
                 "queue: is required: the operation acts on a queue",
             ]

@@ -233,7 +233,17 @@ mod tests {
         let assume_root = defaults(Kind::AssumeRoot);
         assert_eq!(assume_root["duration_seconds"], Argument::Number(300));
         assert_eq!(assume_root["task_policy"], Argument::Text("IAMAuditRootUserCredentials".to_owned()));
-        assert_eq!(defaults(Kind::UnlockQueuePolicy)["mode"], Argument::Text("DELETE_POLICY".to_owned()));
+        let unlock = defaults(Kind::UnlockQueuePolicy);
+        assert_eq!(unlock["mode"], Argument::Text("REMOVE_LOCKING_STATEMENTS".to_owned()));
+        for installs in [unlock, defaults(Kind::RestoreBucketPolicy)] {
+            assert_eq!(installs["accept_exposure"], Argument::Text("ORGANIZATION".to_owned()));
+        }
+        assert_eq!(defaults(Kind::RestoreQueuePolicy)["accept_lockout"], Argument::Flag(false));
+        assert_eq!(defaults(Kind::ListPolicyBackups)["include_policies"], Argument::Flag(false));
+        for kind in Kind::ALL {
+            let planned = kind.mutates().then_some(Argument::Flag(false));
+            assert_eq!(defaults(kind).get("validate_only").cloned(), planned, "{kind}");
+        }
         let kinds = &defaults(Kind::DeleteRootCredentials)["credential_kinds"];
         assert_eq!(*kinds, Argument::Texts(CredentialKind::ALL.map(CredentialKind::name).into()));
         assert_eq!(defaults(Kind::AuditRootCredentials), BTreeMap::new());
@@ -242,9 +252,30 @@ mod tests {
         assert_eq!(about(&explain), Kind::AuditRootCredentials);
     }
 
+    /// A test file has TOML's own; a command line has only texts.
+    #[test]
+    fn flags_are_true_or_false_in_either_writing() {
+        use Kind::{AllowPasswordRecovery, ListPolicyBackups, RestoreBucketPolicy, UnlockQueuePolicy};
+        for (kind, name) in [
+            (UnlockQueuePolicy, "validate_only"),
+            (AllowPasswordRecovery, "validate_only"),
+            (RestoreBucketPolicy, "accept_lockout"),
+            (ListPolicyBackups, "include_policies"),
+        ] {
+            for flag in [true, false] {
+                assert_eq!(one(kind, name, Given::Flag(flag)), Ok(Argument::Flag(flag)));
+                assert_eq!(one(kind, name, text(&flag.to_string())), Ok(Argument::Flag(flag)));
+            }
+            for wrong in [text(""), text("True"), text("yes"), Given::Number(1), Given::Texts(vec!["true".to_owned()])]
+            {
+                assert_eq!(one(kind, name, wrong), Err(format!("{name}: must be true or false")));
+            }
+        }
+    }
+
     #[test]
     fn each_argument_is_parsed_by_its_own_rule() {
-        use Kind::{AssumeRoot, DeleteRootCredentials, ExplainAccess, UnlockBucketPolicy};
+        use Kind::{AssumeRoot, DeleteRootCredentials, ExplainAccess, RestoreQueuePolicy, UnlockBucketPolicy};
         assert_eq!(one(AssumeRoot, "duration_seconds", text("900")), Ok(Argument::Number(900)));
         assert_eq!(one(AssumeRoot, "duration_seconds", Given::Number(1)), Ok(Argument::Number(1)));
         for wrong in [text("901"), text("5m"), Given::Number(0), Given::Texts(vec!["5".to_owned()])] {
@@ -254,9 +285,18 @@ mod tests {
         for wrong in [text("s3unlockbucketpolicy"), text(""), Given::Number(1)] {
             assert!(one(AssumeRoot, "task_policy", wrong).unwrap_err().contains("SQSUnlockQueuePolicy"));
         }
-        assert!(one(UnlockBucketPolicy, "mode", text("REPLACE_POLICY")).is_ok(), "a mode of tomorrow");
-        for wrong in [text(""), text("delete"), text(&"X".repeat(33)), Given::Number(1)] {
-            assert!(one(UnlockBucketPolicy, "mode", wrong).unwrap_err().contains("name of a mode"));
+        for mode in MODES {
+            assert_eq!(one(UnlockBucketPolicy, "mode", text(mode)), Ok(Argument::Text(mode.to_owned())));
+        }
+        for wrong in [text(""), text("delete"), text("A_MODE_OF_TOMORROW"), Given::Number(1), Given::Flag(true)] {
+            assert!(one(UnlockBucketPolicy, "mode", wrong).unwrap_err().contains("REMOVE_LISTED_STATEMENTS"));
+        }
+        for accepted in Exposure::ALL.map(Exposure::name) {
+            let known = one(RestoreQueuePolicy, "accept_exposure", text(accepted));
+            assert_eq!(known, Ok(Argument::Text(accepted.to_owned())));
+        }
+        for wrong in [text(""), text("public"), Given::Flag(true), Given::Texts(vec!["PUBLIC".to_owned()])] {
+            assert!(one(UnlockBucketPolicy, "accept_exposure", wrong).unwrap_err().contains("OUTSIDE_ORGANIZATION"));
         }
         let both = Ok(Argument::Texts(["ACCESS_KEY", "MFA_DEVICE"].into()));
         let list = Given::Texts(vec!["MFA_DEVICE".to_owned(), "ACCESS_KEY".to_owned()]);

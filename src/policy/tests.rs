@@ -3,7 +3,7 @@ use crate::authz::Unmet;
 
 const POLICIES: &str = r#"@id("operators-unlock")
 permit (principal in Rootgate::Group::"operators", action == Rootgate::Action::"UnlockBucketPolicy", resource)
-when { context.mode == "DELETE_POLICY" };
+when { context.mode == "REMOVE_LOCKING_STATEMENTS" };
 @id("alice-in-one-account")
 permit (principal == Rootgate::Caller::"dns:alice", action, resource in Rootgate::Account::"444444444444");
 @id("not-at-weekends")
@@ -97,7 +97,7 @@ fn a_case_passes_only_if_the_answer_and_its_cause_are_the_expected() {
         unlocking("b", "now = 2026-01-10T12:00:00Z\nexpect = \"allow\""),
         unlocking("c", "expect = \"allow\"\nbecause = [\"alice-in-one-account\"]"),
         unlocking("d", "expect = \"allow\"\nbecause = []"),
-        unlocking("e", "arguments = { mode = \"X\" }\nexpect = \"deny\"\nbecause = [\"operators-unlock\"]"),
+        unlocking("e", "arguments = { mode = \"DELETE_POLICY\" }\nexpect = \"deny\"\nbecause = [\"operators-unlock\"]"),
     ];
     assert_eq!(
         folder.failures(&failing.concat()),
@@ -109,6 +109,28 @@ fn a_case_passes_only_if_the_answer_and_its_cause_are_the_expected() {
             "expected to be decided by a.cedar#operators-unlock, but it was no policy",
         ]
     );
+}
+
+/// A suite says of a policy that may be opened to strangers what the gateway would.
+#[test]
+fn only_a_permit_that_speaks_of_exposure_passes_a_test_that_exposes() {
+    let folder = Folder::new();
+    let permit = |id: &str, condition: &str| {
+        format!("@id({id:?}) permit (principal in Rootgate::Group::\"operators\", action, resource){condition};\n")
+    };
+    let partners = permit("partners", " when { context has accept_exposure && context.accept_exposure != \"PUBLIC\" }");
+    folder.write("policy/a.cedar", &format!("{}{partners}", permit("broad", "")));
+    let exposing = |name: &str, kind: &str, lines: &str| {
+        let accepted = format!("arguments = {{ mode = \"REPLACE_POLICY\", accept_exposure = {name:?} }}\n{lines}");
+        let test = unlocking(&format!("{kind} {name}"), &accepted).replace("UnlockBucketPolicy", kind);
+        if kind.starts_with("Restore") { test.replace("mode = \"REPLACE_POLICY\", ", "") } else { test }
+    };
+    let tests = ["UnlockBucketPolicy", "RestoreBucketPolicy"].map(|kind| {
+        exposing("ORGANIZATION", kind, "expect = \"allow\"\nbecause = [\"broad\", \"partners\"]")
+            + &exposing("OUTSIDE_ORGANIZATION", kind, "expect = \"allow\"\nbecause = [\"partners\"]")
+            + &exposing("PUBLIC", kind, "expect = \"deny\"\nbecause = []")
+    });
+    assert_eq!(folder.failures(&tests.concat()), Vec::<String>::new());
 }
 
 /// An error denies, but a test that expects a denial did not mean that.
@@ -190,7 +212,8 @@ fn everything_that_is_wrong_with_policies_and_organization_is_told() {
 fn what_nearly_permitted_is_said_only_if_nothing_decided() {
     let folder = Folder::new();
     let tests = [
-        unlocking("condition", "arguments = { mode = \"X\" }\nexpect = \"deny\""),
+        unlocking("condition", "arguments = { mode = \"DELETE_POLICY\" }\nexpect = \"deny\""),
+        unlocking("exposure", "arguments = { accept_exposure = \"PUBLIC\" }\nexpect = \"deny\""),
         unlocking("resource", "expect = \"deny\"").replace("olga", "alice"),
         unlocking("forbidden", "now = 2026-01-10T12:00:00Z\nexpect = \"deny\""),
         unlocking("allowed", "expect = \"allow\""),
@@ -206,6 +229,7 @@ fn what_nearly_permitted_is_said_only_if_nothing_decided() {
         .collect();
     let expected = [
         vec![("a.cedar#operators-unlock".to_owned(), Unmet::Condition)],
+        vec![("a.cedar#operators-unlock".to_owned(), Unmet::Exposure)],
         vec![("a.cedar#alice-in-one-account".to_owned(), Unmet::Resource)],
         vec![],
         vec![],

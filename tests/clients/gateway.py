@@ -265,7 +265,7 @@ def explain(gateway):
         "unlockBucketPolicy": {"accountId": PAYMENTS, "reason": REASON, "bucket": BUCKET, **DELETE}}, who=who)
     yes = ask(OPERATOR)
     checks.equal("an auditor learns that the operator may unlock", yes.json.get("allowed"), True, yes.text)
-    checks.true("and by which policy", any(policy["policyId"].endswith("#operators-unlock-and-delete")
+    checks.true("and by which policy", any(policy["policyId"].endswith("#operators-unlock")
                                            for policy in yes.json.get("decidingPolicies", [])), yes.text)
     no = ask(STRANGER)
     checks.equal("and that the stranger may not, since nothing permits", (no.json.get("allowed"), no.json.get("decidingPolicies")),

@@ -45,14 +45,14 @@ const STAGES: [(&str, &[&str]); 21] = [
     ("authn", &["clock", "fetch", "log_budget", "types"]),
     // Asks issuers and AWS; knows neither.
     ("fetch", &[]),
-    ("rpc", &["authn", "authz", "aws", "clock", "error", "gate", "ops", "pb", "types"]),
+    ("rpc", &["authn", "authz", "aws", "clock", "error", "gate", "lockout", "ops", "pb", "types"]),
     ("gate", &["authn", "authz", "aws", "clock", "error", "journal", "ops", "organization", "types"]),
     // Defines `Ask`, and knows no operation.
     ("authz", &["authn", "clock", "types"]),
     // Records what it is given, and knows no operation.
     ("journal", &["clock", "types"]),
     // Not authn: an act sees its permit, and no identity to decide by. Not journal: the gate records.
-    ("ops", &["authz", "aws", "clock", "error", "types"]),
+    ("ops", &["authz", "aws", "clock", "error", "lockout", "types"]),
     ("aws", &["authz", "clock", "error", "types"]),
     // Keeps the tree that policies judge by.
     ("organization", &["authz", "aws", "clock", "types"]),

@@ -462,16 +462,20 @@ fn a_forbid_on_a_region_cannot_be_dodged_by_leaving_the_region_out() {
 /// A broad permit says nothing of the public: it must not be the one that lets a bucket be opened to it.
 #[test]
 fn only_a_permit_that_speaks_of_exposure_allows_more_than_the_organization() {
-    let ask = |engine: &Engine, exposure: &str| {
-        let mut asked = question(Kind::UnlockBucketPolicy, PAYMENTS);
+    let ask_for = |engine: &Engine, kind: Kind, exposure: &str| {
+        let mut asked = question(kind, PAYMENTS);
         asked.arguments.insert("accept_exposure".to_owned(), Argument::Text(exposure.to_owned()));
         verdict(engine, &asked)
     };
+    let ask = |engine: &Engine, exposure: &str| ask_for(engine, Kind::UnlockBucketPolicy, exposure);
     let broad = "@id(\"broad\") permit(principal, action, resource);";
     let engine_of_broad = engine(broad);
-    assert_eq!(ask(&engine_of_broad, "ORGANIZATION"), "+broad");
-    for exposure in ["OUTSIDE_ORGANIZATION", "PUBLIC", "anything else"] {
-        assert_eq!(ask(&engine_of_broad, exposure), "-", "{exposure}");
+    for kind in [Kind::UnlockBucketPolicy, Kind::UnlockQueuePolicy, Kind::RestoreBucketPolicy, Kind::RestoreQueuePolicy]
+    {
+        assert_eq!(ask_for(&engine_of_broad, kind, "ORGANIZATION"), "+broad", "{kind}");
+        for exposure in ["OUTSIDE_ORGANIZATION", "PUBLIC", "anything else"] {
+            assert_eq!(ask_for(&engine_of_broad, kind, exposure), "-", "{kind} {exposure}");
+        }
     }
     let partners = "@id(\"partners\") permit(principal, action == Rootgate::Action::\"UnlockBucketPolicy\", resource) \
                     when { context.accept_exposure == \"OUTSIDE_ORGANIZATION\" };";
@@ -479,4 +483,23 @@ fn only_a_permit_that_speaks_of_exposure_allows_more_than_the_organization() {
     assert_eq!(ask(&both, "ORGANIZATION"), "+broad");
     assert_eq!(ask(&both, "OUTSIDE_ORGANIZATION"), "+partners");
     assert_eq!(ask(&both, "PUBLIC"), "-");
+    // A forbid need not know the question to hold.
+    let frozen = engine(&format!("{partners}\n@id(\"freeze\") forbid(principal, action, resource);"));
+    assert_eq!(ask(&frozen, "OUTSIDE_ORGANIZATION"), "-freeze");
+}
+
+/// Who speaks of plans permits plans: the act itself needs a permit that holds for it.
+#[test]
+fn a_permit_to_plan_is_none_to_act() {
+    let engine = engine(
+        "@id(\"plan\") permit(principal, action in Rootgate::Action::\"Write\", resource) when { context.validate_only };",
+    );
+    for kind in Kind::ALL {
+        let mut asked = question(kind, PAYMENTS);
+        assert_eq!(verdict(&engine, &asked), "-", "{kind}");
+        if kind.mutates() {
+            asked.arguments.insert("validate_only".to_owned(), Argument::Flag(true));
+            assert_eq!(verdict(&engine, &asked), "+plan", "{kind}");
+        }
+    }
 }

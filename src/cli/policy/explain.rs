@@ -157,6 +157,7 @@ pub(super) fn grounds(
         let what = match unmet {
             Unmet::Resource => "is for other resources",
             Unmet::Condition => "has a condition that does not hold",
+            Unmet::Exposure => "does not ask for context.accept_exposure",
         };
         decided(&format!("{indent}{NOTE}nearly{NOTE:#}, but it {what}:"), &policy, rules, out)?;
     }
@@ -192,6 +193,7 @@ fn json(question: &Question, explanation: &Explanation, rules: &Rules) -> Value 
         let unmet = match unmet {
             Unmet::Resource => "resource",
             Unmet::Condition => "condition",
+            Unmet::Exposure => "exposure",
         };
         json!({ "policy": policy_json(policy), "unmet": unmet })
     });

@@ -12,7 +12,7 @@ struct Line {
 const POLICIES: &str = r#"@id("operators-unlock")
 @description("Operators make bucket policies manageable again.")
 permit (principal in Rootgate::Group::"operators", action == Rootgate::Action::"UnlockBucketPolicy", resource)
-when { context.mode == "DELETE_POLICY" };
+when { context.mode == "REMOVE_LOCKING_STATEMENTS" };
 
 @id("payments-only")
 permit (principal in Rootgate::Group::"operators", action, resource in Rootgate::Account::"444444444444");
@@ -288,6 +288,40 @@ REFUSED: jwt:login:olga UnlockBucketPolicy on arn:aws:s3:::ledger of 33333333333
     assert_eq!((exit, out.as_str()), (Exit::Failure, expected));
 }
 
+/// On a command line a flag is a text.
+#[test]
+fn flags_and_exposure_are_said_as_texts() {
+    let folder = Folder::new();
+    folder.write(
+        "policy/a.cedar",
+        "@id(\"plans\") permit (principal, action, resource) when { context has validate_only && context.validate_only };\n\
+         @id(\"opens\") permit (principal, action == Rootgate::Action::\"RestoreBucketPolicy\", resource)\n\
+         when { context.accept_exposure == \"PUBLIC\" && !context.accept_lockout };\n",
+    );
+    let explain = "explain --policies DIR/policy --caller dns:olga --operation RestoreBucketPolicy --bucket ledger \
+                   --account 333333333333";
+    for (arguments, exit, said) in [
+        ("", Exit::Failure, "no policy permits it"),
+        ("--argument validate_only=false", Exit::Failure, "no policy permits it"),
+        ("--argument validate_only=true", Exit::Ok, "decided by permit a.cedar#plans "),
+        ("--argument accept_exposure=PUBLIC", Exit::Ok, "decided by permit a.cedar#opens "),
+        ("--argument accept_exposure=PUBLIC --argument accept_lockout=true", Exit::Failure, "no policy permits it"),
+        // Whoever wrote that planning is permitted did not think of the public.
+        (
+            "--argument accept_exposure=PUBLIC --argument accept_lockout=true --argument validate_only=true",
+            Exit::Failure,
+            "no policy permits it",
+        ),
+    ] {
+        let (found, out, err) = folder.run(&format!("{explain} {arguments}"));
+        assert_eq!((found, err.as_str()), (exit, ""), "{arguments}: {out}");
+        assert!(out.contains(said), "{arguments}: {out}");
+    }
+    let (_, out, _) = folder.run(&format!("{explain} --argument accept_exposure=OUTSIDE_ORGANIZATION"));
+    assert!(out.contains("nearly, but it does not ask for context.accept_exposure: a.cedar#plans "), "{out}");
+    assert!(out.contains("nearly, but it has a condition that does not hold: a.cedar#opens "), "{out}");
+}
+
 #[test]
 fn what_cannot_be_decided_is_refused_and_says_so() {
     let line = EXPLAIN.replace("--organization DIR/organization.toml ", "");
@@ -345,7 +379,11 @@ fn what_no_question_is_is_a_usage_error() {
         ("--operation UnlockQueuePolicy --account 333333333333", "--queue: is required"),
         (
             "--operation AssumeRoot --account 333333333333 --argument mode=X",
-            "--argument mode: is not known (known here: duration_seconds, task_policy)",
+            "--argument mode: is not known (known here: duration_seconds, task_policy, validate_only)",
+        ),
+        (
+            "--operation AssumeRoot --account 333333333333 --argument validate_only=yes",
+            "--argument validate_only: must be true or false",
         ),
         (
             "--operation AssumeRoot --account 333333333333 --argument duration_seconds=5m",

@@ -51,8 +51,23 @@ fn what_is_not_said_has_the_documented_default() {
     assert_eq!((question.principal.scheme, question.principal.listener.as_str()), (Scheme::Mtls, "main"));
     assert_eq!((question.reason.as_str(), question.ticket.as_deref()), ("policy test", None));
     assert_eq!(question.now.to_string(), "2026-01-07T12:00:00.000000Z");
-    assert_eq!(question.arguments["mode"], Argument::Text("DELETE_POLICY".to_owned()));
+    assert_eq!(question.arguments["mode"], Argument::Text("REMOVE_LOCKING_STATEMENTS".to_owned()));
+    assert_eq!(question.arguments["accept_exposure"], Argument::Text("ORGANIZATION".to_owned()));
+    assert_eq!(question.arguments["validate_only"], Argument::Flag(false));
     assert_eq!(question.region, None);
+}
+
+#[test]
+fn flags_are_written_as_toml_writes_them() {
+    let text = with("\nbucket", "\narguments = { validate_only = true }\nbucket");
+    assert_eq!(parse(&text).unwrap().tests[0].cases[0].question.arguments["validate_only"], Argument::Flag(true));
+    let restore = text.replace("UnlockBucketPolicy", "RestoreBucketPolicy");
+    let restore = restore.replace("validate_only = true", "accept_lockout = true, validate_only = false");
+    let arguments = &parse(&restore).unwrap().tests[0].cases[0].question.arguments;
+    assert_eq!(
+        (&arguments["accept_lockout"], &arguments["validate_only"]),
+        (&Argument::Flag(true), &Argument::Flag(false))
+    );
 }
 
 /// GitHub's names of environments have them.
@@ -111,7 +126,7 @@ because = []
 }
 
 /// Each refusal: what is written instead of what, and the whole of what is said.
-const REFUSALS: [(&str, &str, &str); 50] = [
+const REFUSALS: [(&str, &str, &str); 53] = [
     (
         "name = ",
         "nmae = ",
@@ -157,12 +172,12 @@ const REFUSALS: [(&str, &str, &str); 50] = [
     (
         "operation = \"UnlockBucketPolicy\"\n",
         "",
-        "12:1: test.operation: is required (known: AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, ExplainAccess)",
+        "12:1: test.operation: is required (known: AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess)",
     ),
     (
         "operation = \"UnlockBucketPolicy\"",
         "operation = \"Unlock\"",
-        "15:13: test.operation: must be one of AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, ExplainAccess",
+        "15:13: test.operation: must be one of AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess",
     ),
     ("account = \"333333333333\"\n", "", "12:1: test.account: is required: 12 digits"),
     (
@@ -204,17 +219,32 @@ const REFUSALS: [(&str, &str, &str); 50] = [
     (
         "expect = ",
         "arguments = { mod = \"DELETE_POLICY\" }\nexpect = ",
-        "18:21: test.arguments.mod: is not known (known here: mode)",
+        "18:21: test.arguments.mod: is not known (known here: accept_exposure, mode, validate_only)",
     ),
     (
         "expect = ",
         "arguments = { mode = \"delete\" }\nexpect = ",
-        "18:22: test.arguments.mode: must be the name of a mode, such as DELETE_POLICY",
+        "18:22: test.arguments.mode: must be one of REMOVE_LOCKING_STATEMENTS, REMOVE_LISTED_STATEMENTS, DELETE_POLICY, REPLACE_POLICY",
+    ),
+    (
+        "expect = ",
+        "arguments = { validate_only = \"yes\" }\nexpect = ",
+        "18:31: test.arguments.validate_only: must be true or false",
+    ),
+    (
+        "expect = ",
+        "arguments = { accept_exposure = true }\nexpect = ",
+        "18:33: test.arguments.accept_exposure: must be one of ORGANIZATION, OUTSIDE_ORGANIZATION, PUBLIC",
+    ),
+    (
+        "expect = ",
+        "arguments = { accept_lockout = true }\nexpect = ",
+        "18:32: test.arguments.accept_lockout: is not known (known here: accept_exposure, mode, validate_only)",
     ),
     (
         "expect = ",
         "arguments = { mode = 1.5 }\nexpect = ",
-        "18:22: test.arguments.mode: must be a text, a whole number or a list of texts, not a float",
+        "18:22: test.arguments.mode: must be a text, a whole number, true, false or a list of texts, not a float",
     ),
     ("expect = ", "arguments = \"mode\"\nexpect = ", "18:13: test.arguments: must be a table of keys"),
     (

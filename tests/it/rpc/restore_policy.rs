@@ -38,7 +38,7 @@ async fn what_was_deleted_is_put_back_byte_for_byte_and_the_restore_has_its_own_
     let again = answer(operator.root.restore_bucket_policy(restore(PAYMENTS, &deleted.backup_id)).await).unwrap();
     assert_eq!((again.changed, again.result()), (false, PolicyResult::NothingToDo));
 
-    let other = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let other = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"333333333333"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::payments-ledger/*"}]}"#;
     world.aws.edit(|aws| aws.bucket_mut(BUCKET).unwrap().policy = Some(other.to_owned()));
     let over = answer(operator.root.restore_bucket_policy(restore(PAYMENTS, &deleted.backup_id)).await).unwrap();
     assert_eq!(over.previous_policy, other);
