@@ -63,9 +63,8 @@ impl Screen {
         };
         let address = stage.address;
         let service = "rootgate.v1.RootAccessService";
-        let locked_again = format!(
-            "{{\"account_id\":\"{}\",\"reason\":\"Trying the sandbox\",\"bucket\":\"{}\",\"mode\":\"UNLOCK_MODE_DELETE_POLICY\"}}",
-            PAYMENTS, OPEN_BUCKET
+        let unlock = format!(
+            "\"account_id\":\"{PAYMENTS}\",\"reason\":\"Trying the sandbox\",\"bucket\":\"{OPEN_BUCKET}\",\"mode\":\"UNLOCK_MODE_DELETE_POLICY\""
         );
         let audit = format!("{{\"account_id\":\"{}\",\"reason\":\"Trying the sandbox\"}}", PAYMENTS);
         for (what, command) in [
@@ -76,8 +75,19 @@ impl Screen {
                 format!("{} -d '{audit}' {address} {service}/AuditRootCredentials", grpcurl(Who::Auditor)),
             ),
             (
-                "unlock as the operator",
-                format!("{} -d '{locked_again}' {address} {service}/UnlockBucketPolicy", grpcurl(Who::Operator)),
+                "see what an unlock would do: its calls, the policy's diff, and an etag",
+                format!(
+                    "{} -d '{{{unlock},\"validate_only\":true}}' {address} {service}/UnlockBucketPolicy",
+                    grpcurl(Who::Operator)
+                ),
+            ),
+            (
+                "unlock as the operator; add \"etag\" to act on nothing but what you saw",
+                format!("{} -d '{{{unlock}}}' {address} {service}/UnlockBucketPolicy", grpcurl(Who::Operator)),
+            ),
+            (
+                "see what can be put back, with RestoreBucketPolicy and accept_lockout if it locks",
+                format!("{} -d '{audit}' {address} {service}/ListPolicyBackups", grpcurl(Who::Auditor)),
             ),
             (
                 "be refused as a stranger",
