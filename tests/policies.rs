@@ -88,22 +88,25 @@ const fn planned(validate_only: bool) -> Terms {
     Terms { validate_only, etag: None }
 }
 
-fn unlock_bucket(id: &str, mode: UnlockMode, terms: Terms, ticket: &str) -> UnlockBucketPolicy {
-    let bucket = "payments-ledger".parse().unwrap();
-    UnlockBucketPolicy { account: account(id), bucket, region: None, mode, terms, why: why(ticket) }
+fn unlock_bucket(id: &str, how: How, terms: Terms, ticket: &str) -> UnlockBucketPolicy {
+    let (bucket, (mode, accept_exposure)) = ("payments-ledger".parse().unwrap(), how);
+    UnlockBucketPolicy { account: account(id), bucket, region: None, mode, accept_exposure, terms, why: why(ticket) }
 }
 
 fn queue(id: &str) -> QueueRef {
     QueueRef::from_arn(&format!("arn:aws:sqs:eu-west-1:{id}:jobs")).unwrap()
 }
 
-fn unlock_queue(id: &str, mode: UnlockMode, ticket: &str) -> UnlockQueuePolicy {
-    UnlockQueuePolicy { queue: queue(id), mode, terms: Terms::default(), why: why(ticket) }
+fn unlock_queue(id: &str, (mode, accept_exposure): How, ticket: &str) -> UnlockQueuePolicy {
+    UnlockQueuePolicy { queue: queue(id), mode, accept_exposure, terms: Terms::default(), why: why(ticket) }
 }
 
-fn replace(accept_exposure: Exposure) -> UnlockMode {
+/// A mode, and what the policy that is left may grant.
+type How = (UnlockMode, Exposure);
+
+fn replace(accept_exposure: Exposure) -> How {
     let document = PolicyDocument::try_from("{\"Statement\": []}".to_owned()).unwrap();
-    UnlockMode::ReplacePolicy { document, accept_exposure }
+    (UnlockMode::ReplacePolicy(document), accept_exposure)
 }
 
 fn restoration(accept_lockout: bool, accept_exposure: Exposure) -> Restoration {
@@ -180,16 +183,16 @@ fn row(engine: &Engine, subject: &str) -> Vec<(&'static str, String)> {
     let restore_q = |what, ticket| verdict(engine, subject, restore_queue(at, what, ticket));
     vec![
         ("AssumeRoot", verdict(engine, subject, assume(at, task, 300, "CHG-1"))),
-        ("UnlockBucket, plan", unlock(UnlockMode::RemoveLockingStatements, planned(true), "")),
-        ("UnlockBucket, locking", unlock(UnlockMode::RemoveLockingStatements, act(), "")),
-        ("UnlockBucket, listed", unlock(UnlockMode::RemoveListedStatements(Vec::new()), act(), "")),
-        ("UnlockBucket, delete", unlock(UnlockMode::DeletePolicy, act(), "")),
+        ("UnlockBucket, plan", unlock((UnlockMode::RemoveLockingStatements, Organization), planned(true), "")),
+        ("UnlockBucket, locking", unlock((UnlockMode::RemoveLockingStatements, Organization), act(), "")),
+        ("UnlockBucket, listed", unlock((UnlockMode::RemoveListedStatements(Vec::new()), Organization), act(), "")),
+        ("UnlockBucket, delete", unlock((UnlockMode::DeletePolicy, Organization), act(), "")),
         ("UnlockBucket, replace", unlock(replace(Organization), act(), "")),
         ("UnlockBucket, replace, ticket", unlock(replace(Organization), act(), "CHG-1")),
         ("UnlockBucket, outside", unlock(replace(OutsideOrganization), act(), "")),
         ("UnlockBucket, outside, ticket", unlock(replace(OutsideOrganization), act(), "CHG-1")),
         ("UnlockBucket, public, ticket", unlock(replace(Public), act(), "CHG-1")),
-        ("UnlockQueue, locking", unlock_q(UnlockMode::RemoveLockingStatements, "")),
+        ("UnlockQueue, locking", unlock_q((UnlockMode::RemoveLockingStatements, Organization), "")),
         ("UnlockQueue, replace, ticket", unlock_q(replace(Organization), "CHG-1")),
         ("UnlockQueue, public, ticket", unlock_q(replace(Public), "CHG-1")),
         ("RestoreBucket, plan", restore(restoration(false, Organization), planned(true), "")),

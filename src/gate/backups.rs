@@ -75,8 +75,17 @@ impl PolicyBackups for StoredBackups<'_> {
 }
 
 fn unread(error: &journal::ReadError) -> Error {
-    let words = "the backups cannot be read; the gateway's operators see why in the journal's records";
-    Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+    match error {
+        journal::ReadError::Unreadable(_) => {
+            let words = "the backups cannot be read; the gateway's operators see why in the journal's records";
+            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+        }
+        // No repetition helps, and somebody must look.
+        journal::ReadError::Tampered { .. } => {
+            tracing::error!(%error, "a policy backup is not the one that was recorded");
+            Error::internal(error.to_string())
+        }
+    }
 }
 
 fn told(backup: journal::PolicyBackup, with_policy: bool) -> PolicyBackup {

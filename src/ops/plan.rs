@@ -1,5 +1,7 @@
 //! What an act would do, computed from live state.
 
+use std::time::Duration;
+
 use similar::TextDiff;
 
 use super::RootCredentialsAudit;
@@ -95,11 +97,15 @@ impl PlannedPolicy {
     }
 }
 
+/// A smallest diff of two documents that have nothing in common takes seconds; after so long a larger one must do.
+const DIFF_TIME_MAX: Duration = Duration::from_millis(50);
+
 /// A unified diff of the two documents, indented so that a policy that is written in one line can be read. None at all is
 /// shown as an empty text.
 fn diff(before: Option<&str>, after: Option<&str>) -> String {
     let (before, after) = (indented(before), indented(after));
-    TextDiff::from_lines(&before, &after).unified_diff().context_radius(3).header("before", "after").to_string()
+    let diff = TextDiff::configure().timeout(DIFF_TIME_MAX).diff_lines(&before, &after);
+    diff.unified_diff().context_radius(3).header("before", "after").to_string()
 }
 
 /// Its members in the order in which they stand, for a person looks for them there. What is no JSON is shown as it is.

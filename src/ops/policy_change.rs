@@ -9,7 +9,7 @@ use crate::{
     aws::{AwsFailure, Fate, Trail},
     error::{Error, ErrorReason},
     lockout::StatementVerdict,
-    types::Region,
+    types::{AccountId, Region},
 };
 
 /// A policy that can be read, installed and removed.
@@ -36,6 +36,8 @@ pub(super) enum Step {
 pub(super) trait Intention: Sync {
     /// Decides by the policy as it is.
     fn decide(&self, before: &PreviousPolicy) -> Result<Decision, Error>;
+    /// Whether what would be left may be.
+    fn approve(&self, after: &After) -> impl Future<Output = Result<(), Error>> + Send;
     /// Whether a policy that AWS refuses to show may be removed unseen, and so without a backup.
     fn acts_unseen(&self) -> bool;
 }
@@ -175,6 +177,7 @@ pub(super) async fn change_policy(
     let state = state(policy.resource(), &previous);
     state.check(terms.etag.as_ref())?;
     let Decision { after, statements } = intention.decide(&previous)?;
+    intention.approve(&after).await?;
     let result = result(&after);
     if terms.validate_only {
         let plan = plan(policy, &previous, &after, before_it, &state)?;
@@ -270,15 +273,49 @@ async fn look(policy: &impl ManagedPolicy, previous: &PreviousPolicy, wanted: Op
     }
 }
 
-/// Whether two documents say the same. AWS may return a policy with other white space than it was given.
+/// Whether two documents say the same. AWS may return a policy in another form than it was given: with other white space, a
+/// list of one as the one, lists in another order, an account by its root ARN.
 pub(super) fn same(one: Option<&str>, other: Option<&str>) -> bool {
     match (one, other) {
         (None, None) => true,
         (Some(one), Some(other)) => {
-            let value = |text| serde_json::from_str::<Value>(text).ok();
+            let value = |text| serde_json::from_str::<Value>(text).ok().map(normal);
             one == other || value(one).is_some_and(|one| Some(one) == value(other))
         }
         _ => false,
+    }
+}
+
+/// Lists of texts mean sets everywhere in a policy; the order of statements means nothing either, but AWS keeps it.
+fn normal(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(normal).collect();
+            if items.iter().all(Value::is_string) {
+                items.sort_unstable_by(|a, b| a.as_str().cmp(&b.as_str()));
+                items.dedup();
+            }
+            if items.len() == 1 { items.pop().unwrap_or_default() } else { Value::Array(items) }
+        }
+        Value::Object(fields) => Value::Object(
+            fields
+                .into_iter()
+                .map(|(key, value)| if key == "AWS" { (key, normal(root_arns(value))) } else { (key, normal(value)) })
+                .collect(),
+        ),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => value,
+    }
+}
+
+/// An account as a principal is its root user's ARN (IAM User Guide, "AWS JSON policy elements: Principal").
+fn root_arns(principal: Value) -> Value {
+    match principal {
+        Value::String(text) => match text.parse::<AccountId>() {
+            Ok(account) => Value::String(account.root_arn()),
+            Err(_) => Value::String(text),
+        },
+        Value::Array(items) => Value::Array(items.into_iter().map(root_arns).collect()),
+        other => other,
     }
 }
 

@@ -8,16 +8,19 @@ use crate::{
     authz,
     aws::{AccountState, Aws, AwsFailure},
     error::{Error, ErrorReason},
-    lockout::{Grant, Grantee, Target, Verdict, analyse, grants},
+    lockout::{Grant, Grantee, MAX_DOCUMENT_BYTES, Target, Verdict, analyse, grants},
     types::{AccountId, Exposure, QueueRef, Rule, cut, hex},
 };
 
 /// Bucket policies "are limited to 20 KB in size" (Amazon S3 User Guide, "Bucket policies"); SQS takes less.
 const BYTES_MAX: usize = 20 * 1024;
-/// Accounts that a document may grant to are looked up one by one in the organization; more are counted as outside.
-const ACCOUNTS_MAX: usize = 50;
+/// Accounts that a document grants to are looked up one by one in the organization, which AWS allows few times a minute; more
+/// are counted as outside.
+const ACCOUNTS_MAX: usize = 20;
 /// So many statements or grants are told in a refusal.
 const TOLD_MAX: usize = 5;
+/// They travel in trailers, which clients bound at 8 KB.
+const TOLD_CHARS_MAX: usize = 800;
 
 /// A JSON object of the size that AWS takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,22 @@ impl PolicyDocument {
     }
 }
 
+impl PolicyDocument {
+    /// One that AWS has held already: it may count the bytes without white space, so the text can be longer.
+    pub(super) fn kept(text: String) -> Result<Self, Rule> {
+        if text.len() > MAX_DOCUMENT_BYTES {
+            return Err(Rule::new("must be at most 65536 bytes long"));
+        }
+        Self::object(text)
+    }
+
+    fn object(text: String) -> Result<Self, Rule> {
+        let is_object = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_object());
+        // "the first byte must be '{'", says S3.
+        if is_object && text.starts_with('{') { Ok(Self(text)) } else { Err(Rule::new("must be a JSON object")) }
+    }
+}
+
 impl TryFrom<String> for PolicyDocument {
     type Error = Rule;
 
@@ -44,9 +63,26 @@ impl TryFrom<String> for PolicyDocument {
         if text.len() > BYTES_MAX {
             return Err(Rule::new("must be at most 20480 bytes long"));
         }
-        let is_object = serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|value| value.is_object());
-        // "the first byte must be '{'", says S3.
-        if is_object && text.starts_with('{') { Ok(Self(text)) } else { Err(Rule::new("must be a JSON object")) }
+        Self::object(text)
+    }
+}
+
+/// Who belongs to the organization.
+pub(super) trait Members: Sync {
+    /// Whether the account does; a suspended one still does.
+    fn has(&self, account: AccountId) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Its id.
+    fn id(&self) -> impl Future<Output = Result<String, Error>> + Send;
+}
+
+impl Members for Aws {
+    async fn has(&self, account: AccountId) -> Result<bool, Error> {
+        let state = self.directory().account_state(account).await.map_err(AwsFailure::into_error)?;
+        Ok(!matches!(state, AccountState::NotInOrganization))
+    }
+
+    async fn id(&self) -> Result<String, Error> {
+        Ok(self.directory().organization().await.map_err(AwsFailure::into_error)?.id)
     }
 }
 
@@ -59,9 +95,9 @@ pub(super) struct Guarded<'d> {
 
 impl Guarded<'_> {
     /// Whether it may be installed on the target.
-    pub(super) async fn check(&self, target: &Target, aws: &Aws) -> Result<(), Error> {
+    pub(super) async fn check(&self, target: &Target, members: &impl Members) -> Result<(), Error> {
         self.check_lockout(target)?;
-        self.check_exposure(target, aws).await
+        check_exposure(self.document.as_str(), self.accept_exposure, target, members).await
     }
 
     fn check_lockout(&self, target: &Target) -> Result<(), Error> {
@@ -82,37 +118,41 @@ impl Guarded<'_> {
         );
         Err(Error::new(ErrorReason::WouldLock, words))
     }
+}
 
-    async fn check_exposure(&self, target: &Target, aws: &Aws) -> Result<(), Error> {
-        if self.accept_exposure == Exposure::Public {
-            return Ok(());
-        }
-        let found = match grants(self.document.as_str(), target) {
-            Ok(grants) => exposures(grants, aws).await?,
-            Err(error) => vec![(Exposure::Public, format!("it is not understood: {error}"))],
-        };
-        let (over, why): (Vec<Exposure>, Vec<String>) =
-            found.into_iter().filter(|(exposure, _)| *exposure > self.accept_exposure).unzip();
-        let Some(worst) = over.into_iter().max() else { return Ok(()) };
-        let words = format!(
-            "the policy grants more than was accepted ({} with accept_exposure {}): {}; nothing was installed",
-            worst,
-            self.accept_exposure,
-            told(&why)
-        );
-        Err(Error::new(ErrorReason::WouldExpose, words).with_metadata("exposure", worst.name()))
+/// Whether a document grants no more than is accepted.
+pub(super) async fn check_exposure(
+    document: &str,
+    accepted: Exposure,
+    target: &Target,
+    members: &impl Members,
+) -> Result<(), Error> {
+    if accepted == Exposure::Public {
+        return Ok(());
     }
+    let found = match grants(document, target) {
+        Ok(grants) => exposures(grants, members).await?,
+        Err(error) => vec![(Exposure::Public, format!("it is not understood: {error}"))],
+    };
+    let (over, why): (Vec<Exposure>, Vec<String>) =
+        found.into_iter().filter(|(exposure, _)| *exposure > accepted).unzip();
+    let Some(worst) = over.into_iter().max() else { return Ok(()) };
+    let words = format!(
+        "the policy would grant more than was accepted ({worst} with accept_exposure {accepted}): {}; nothing was changed",
+        told(&why)
+    );
+    Err(Error::new(ErrorReason::WouldExpose, words).with_metadata("exposure", worst.name()))
 }
 
 fn told(findings: &[String]) -> String {
     let more = findings.len().saturating_sub(TOLD_MAX);
     let told: Vec<&str> = findings.iter().take(TOLD_MAX).map(String::as_str).collect();
-    let told = told.join("; ");
+    let told = cut(&told.join("; "), TOLD_CHARS_MAX);
     if more > 0 { format!("{told}; and {more} more") } else { told }
 }
 
 /// Each grant that leaves the organization, and how far.
-async fn exposures(grants: Vec<Grant>, aws: &Aws) -> Result<Vec<(Exposure, String)>, Error> {
+async fn exposures(grants: Vec<Grant>, members: &impl Members) -> Result<Vec<(Exposure, String)>, Error> {
     let mut looked_up = BTreeMap::<AccountId, bool>::new();
     let mut found = Vec::new();
     for grant in grants {
@@ -123,12 +163,12 @@ async fn exposures(grants: Vec<Grant>, aws: &Aws) -> Result<Vec<(Exposure, Strin
                 Some(false) => Exposure::OutsideOrganization,
                 None if looked_up.len() >= ACCOUNTS_MAX => Exposure::OutsideOrganization,
                 None => {
-                    let member = is_member(*account, aws).await?;
+                    let member = members.has(*account).await?;
                     looked_up.insert(*account, member);
                     if member { Exposure::Organization } else { Exposure::OutsideOrganization }
                 }
             },
-            Grantee::Organization(id) if *id == organization(aws).await? => Exposure::Organization,
+            Grantee::Organization(id) if *id == members.id().await? => Exposure::Organization,
             Grantee::Organization(_) | Grantee::Service(_) | Grantee::Elsewhere(_) => Exposure::OutsideOrganization,
         };
         let why = format!("statement {} grants to {}: {}", grant.index, cut(&name(&grant.to), 100), grant.why);
@@ -145,16 +185,6 @@ fn name(grantee: &Grantee) -> String {
         Grantee::Service(service) => format!("the service {service} for anybody"),
         Grantee::Elsewhere(whom) => whom.clone(),
     }
-}
-
-async fn organization(aws: &Aws) -> Result<String, Error> {
-    Ok(aws.directory().organization().await.map_err(AwsFailure::into_error)?.id)
-}
-
-/// Whether the account belongs to the organization; a suspended one still does.
-async fn is_member(account: AccountId, aws: &Aws) -> Result<bool, Error> {
-    let state = aws.directory().account_state(account).await.map_err(AwsFailure::into_error)?;
-    Ok(!matches!(state, AccountState::NotInOrganization))
 }
 
 /// The target in the words of the analysis.

@@ -48,13 +48,11 @@ impl Restoration {
                 "there is no such backup of this resource; ListPolicyBackups lists them",
             )
         })?;
-        let region =
-            backup.region.parse().map_err(|_| Error::internal("a backup was stored without a proper region"))?;
-        let document = PolicyDocument::try_from(backup.policy.unwrap_or_default());
+        let document = PolicyDocument::kept(backup.policy.unwrap_or_default());
         let document = document.map_err(|rule| {
             Error::new(ErrorReason::PolicyNotUnderstood, format!("the backed-up policy cannot be installed: it {rule}"))
         })?;
-        Ok(Found { document, region })
+        Ok(Found { document, region: backup.region.parse().ok() })
     }
 
     pub(super) const fn guard(self, document: &PolicyDocument) -> Guarded<'_> {
@@ -65,8 +63,8 @@ impl Restoration {
 /// What a backup holds.
 pub(super) struct Found {
     pub(super) document: PolicyDocument,
-    /// Where the resource was.
-    pub(super) region: Region,
+    /// Where the resource was; backups of journals before version 2 may not say it.
+    pub(super) region: Option<Region>,
 }
 
 /// A document to put back on one resource.
@@ -81,12 +79,19 @@ impl Intention for PutBack<'_> {
         false
     }
 
+    /// The document was judged before the session was opened.
+    async fn approve(&self, _after: &After) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn decide(&self, before: &PreviousPolicy) -> Result<Decision, Error> {
         let text = match before {
             PreviousPolicy::Text(text) => Some(text.as_str()),
             PreviousPolicy::None | PreviousPolicy::Unreadable(_) => None,
         };
-        let removed = !same(text, Some(self.document.as_str()));
+        // A policy that is not understood, say with a key twice, is never the one that is wanted, but for its very bytes.
+        let is_it = |text: &&str| *text == self.document.as_str() || analyse(text, &self.target).is_ok();
+        let removed = !same(text.filter(is_it), Some(self.document.as_str()));
         let after = if removed { After::Replaced(self.document.as_str().to_owned()) } else { After::AsBefore };
         let statements = text.and_then(|text| analyse(text, &self.target).ok()).map(|analysis| analysis.statements);
         let judged = |verdict| JudgedStatement { verdict, removed };

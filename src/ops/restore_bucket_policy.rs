@@ -1,8 +1,12 @@
 //! Puts a bucket's policy of before back.
 
 use super::{
-    BucketPolicyChange, Conclusion, Means, Operation, Restoration, bucket::Bucket, plan::opening,
-    policy_change::change_policy, policy_document::target_of, restore::PutBack,
+    BucketPolicyChange, Conclusion, Means, Operation, Restoration,
+    bucket::{Bucket, find_region, finding},
+    plan::opening,
+    policy_change::change_policy,
+    policy_document::target_of,
+    restore::PutBack,
 };
 use crate::{
     authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
@@ -76,11 +80,16 @@ impl Operation for RestoreBucketPolicy {
         let put_back = PutBack { document: &found.document, target: target_of(&target)? };
         restoration.guard(&found.document).check(&put_back.target, aws).await?;
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;
-        let region = region.clone().unwrap_or(found.region);
+        let mut calls = opening(permit, aws, permit.operation().task_policy());
+        let region = match region.clone().or(found.region) {
+            Some(region) => region,
+            None => {
+                calls.push(finding(bucket, session.home_region()));
+                find_region(&session, bucket).await?
+            }
+        };
         let policy = Bucket::new(&session, *account, bucket, region.clone())?;
-        let change =
-            change_policy(&policy, &put_back, terms, opening(permit, aws, permit.operation().task_policy()), trail)
-                .await?;
+        let change = change_policy(&policy, &put_back, terms, calls, trail).await?;
         Ok(BucketPolicyChange { change, region })
     }
 

@@ -1,7 +1,7 @@
 //! What a plan saw, as an etag: an act that carries it happens only if nothing has changed since.
 //!
 //! An etag is `1.WHOLE.PARTS`: the digest of everything that was seen, which decides, and a short digest of each part,
-//! which only serves to say what changed. It holds no fact that could be read back. Nothing is stored for it, so it is
+//! which only serves to say what changed. Nothing is stored for it, so it is
 //! good at every replica and after a restart.
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -84,7 +84,7 @@ impl PartKind {
 impl State {
     /// A policy; none if there is none.
     pub(super) fn of_policy(resource: &str, policy: Option<&str>) -> Self {
-        let mut state = Builder::new(resource);
+        let mut state = Builder::new("policy", resource);
         match policy {
             None => state.whole.update(b"none"),
             Some(policy) => {
@@ -97,7 +97,7 @@ impl State {
 
     /// A policy that AWS does not show.
     pub(super) fn of_unreadable_policy(resource: &str, code: &str) -> Self {
-        let mut state = Builder::new(resource);
+        let mut state = Builder::new("policy", resource);
         state.whole.update(b"unreadable");
         state.field(code.as_bytes());
         state.finish()
@@ -105,7 +105,7 @@ impl State {
 
     /// The root user's credentials, as far as they were listed.
     pub(super) fn of_credentials(resource: &str, audit: &RootCredentialsAudit) -> Self {
-        let mut state = Builder::new(resource);
+        let mut state = Builder::new("credentials", resource);
         let at = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
         if let Some(created_at) = audit.login_profile_created_at {
             state.part(PartKind::LoginProfile, String::new(), &created_at.to_string());
@@ -128,7 +128,7 @@ impl State {
 
     /// Nothing but the thing itself: for an act that depends on no state of its own.
     pub(super) fn of_account(resource: &str) -> Self {
-        Builder::new(resource).finish()
+        Builder::new("account", resource).finish()
     }
 
     /// The etag.
@@ -153,7 +153,8 @@ impl State {
         let words = format!(
             "the state is not the one of the etag any more: {changes}; look at a new plan (validate_only), and act with its etag"
         );
-        Err(Error::new(ErrorReason::StaleEtag, words).with_metadata("etag", self.etag()?.to_string()))
+        // Not with the etag of this state: nobody has looked at it.
+        Err(Error::new(ErrorReason::StaleEtag, words))
     }
 
     fn changes(&self, before: &str) -> String {
@@ -192,9 +193,10 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(resource: &str) -> Self {
+    fn new(of: &str, resource: &str) -> Self {
         let mut state = Self { whole: Context::new(&SHA256), parts: Vec::new() };
         state.whole.update(DOMAIN);
+        state.field(of.as_bytes());
         state.field(resource.as_bytes());
         state
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::{
     PolicyDocument,
     policy_change::{After, Decision, Intention, JudgedStatement, PreviousPolicy, same},
-    policy_document::Guarded,
+    policy_document::{Guarded, Members, check_exposure},
 };
 use crate::{
     authz::Argument,
-    error::{Error, ErrorReason},
+    error::{Error, ErrorReason, Help},
     lockout::{self, Analysis, Pick, Remaining, Target, Verdict, analyse, select, without},
     types::Exposure,
 };
@@ -24,12 +24,7 @@ pub enum UnlockMode {
     /// Deletes the whole policy.
     DeletePolicy,
     /// Installs another policy.
-    ReplacePolicy {
-        /// The policy.
-        document: PolicyDocument,
-        /// What it may grant at most.
-        accept_exposure: Exposure,
-    },
+    ReplacePolicy(PolicyDocument),
 }
 
 impl UnlockMode {
@@ -40,18 +35,14 @@ impl UnlockMode {
             Self::RemoveLockingStatements => "REMOVE_LOCKING_STATEMENTS",
             Self::RemoveListedStatements(_) => "REMOVE_LISTED_STATEMENTS",
             Self::DeletePolicy => "DELETE_POLICY",
-            Self::ReplacePolicy { .. } => "REPLACE_POLICY",
+            Self::ReplacePolicy(_) => "REPLACE_POLICY",
         }
     }
 
     /// What policy sees of it.
-    pub(super) fn arguments(&self) -> Vec<(&'static str, Argument)> {
-        let exposure = match self {
-            Self::ReplacePolicy { accept_exposure, .. } => *accept_exposure,
-            Self::RemoveLockingStatements | Self::RemoveListedStatements(_) | Self::DeletePolicy => Exposure::default(),
-        };
+    pub(super) fn arguments(&self, accept_exposure: Exposure) -> Vec<(&'static str, Argument)> {
         let text = |text: &str| Argument::Text(text.to_owned());
-        vec![("mode", text(self.name())), ("accept_exposure", text(exposure.name()))]
+        vec![("mode", text(self.name())), ("accept_exposure", text(accept_exposure.name()))]
     }
 
     /// What the journal keeps of it beside.
@@ -60,17 +51,15 @@ impl UnlockMode {
             Self::RemoveListedStatements(picks) => {
                 vec![("statements", picks.iter().map(name).collect::<Vec<_>>().join(", "))]
             }
-            Self::ReplacePolicy { document, .. } => vec![("replacement_policy_sha256", document.sha256())],
+            Self::ReplacePolicy(document) => vec![("replacement_policy_sha256", document.sha256())],
             Self::RemoveLockingStatements | Self::DeletePolicy => Vec::new(),
         }
     }
 
     /// The policy that it installs, and what that may be.
-    pub(super) const fn installs(&self) -> Option<Guarded<'_>> {
+    pub(super) const fn installs(&self, accept_exposure: Exposure) -> Option<Guarded<'_>> {
         match self {
-            Self::ReplacePolicy { document, accept_exposure } => {
-                Some(Guarded { document, accept_lockout: false, accept_exposure: *accept_exposure })
-            }
+            Self::ReplacePolicy(document) => Some(Guarded { document, accept_lockout: false, accept_exposure }),
             Self::RemoveLockingStatements | Self::RemoveListedStatements(_) | Self::DeletePolicy => None,
         }
     }
@@ -84,14 +73,27 @@ fn name(pick: &Pick) -> String {
 }
 
 /// A mode for one resource.
-pub(super) struct Unlock<'m> {
+pub(super) struct Unlock<'m, M> {
     pub(super) mode: &'m UnlockMode,
     pub(super) target: Target,
+    /// What the policy that is left may grant at most.
+    pub(super) accept_exposure: Exposure,
+    pub(super) members: &'m M,
 }
 
-impl Intention for Unlock<'_> {
+impl<M: Members> Intention for Unlock<'_, M> {
     fn acts_unseen(&self) -> bool {
         matches!(self.mode, UnlockMode::DeletePolicy)
+    }
+
+    /// A removed Deny may have been all that stood between a grant and the public.
+    async fn approve(&self, after: &After) -> Result<(), Error> {
+        let After::Cut(rest) = after else { return Ok(()) };
+        let checked = check_exposure(rest, self.accept_exposure, &self.target, self.members).await;
+        checked.map_err(|error| match error.reason() {
+            ErrorReason::WouldExpose => error.with_help(INSTEAD),
+            _ => error,
+        })
     }
 
     fn decide(&self, before: &PreviousPolicy) -> Result<Decision, Error> {
@@ -101,7 +103,9 @@ impl Intention for Unlock<'_> {
         };
         let analysis = text.map(|text| analyse(text, &self.target));
         let (after, removed) = match (self.mode, text.zip(analysis.as_ref())) {
-            (UnlockMode::ReplacePolicy { document, .. }, _) => self.replace(text, document),
+            (UnlockMode::ReplacePolicy(document), _) => {
+                replace(text.filter(|_| matches!(analysis, Some(Ok(_)))), document)
+            }
             (UnlockMode::DeletePolicy, _) if *before == PreviousPolicy::None => (After::AsBefore, Removed::None),
             (UnlockMode::DeletePolicy, _) => (After::Removed, Removed::All),
             (UnlockMode::RemoveLockingStatements, None) => (After::AsBefore, Removed::None),
@@ -137,14 +141,21 @@ impl Removed {
     }
 }
 
-impl Unlock<'_> {
-    fn replace(&self, before: Option<&str>, document: &PolicyDocument) -> (After, Removed) {
-        if same(before, Some(document.as_str())) {
-            return (After::AsBefore, Removed::None);
-        }
-        (After::Replaced(document.as_str().to_owned()), Removed::All)
+/// A policy that is not understood, say with a key twice, is never the one that is wanted.
+fn replace(understood: Option<&str>, document: &PolicyDocument) -> (After, Removed) {
+    if same(understood, Some(document.as_str())) {
+        return (After::AsBefore, Removed::None);
     }
+    (After::Replaced(document.as_str().to_owned()), Removed::All)
+}
 
+/// What can be done where what is left would grant too much.
+const INSTEAD: Help = Help {
+    words: "delete the whole policy (DELETE_POLICY), replace it (REPLACE_POLICY), or set accept_exposure if policy allows that",
+    url: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
+};
+
+impl<M> Unlock<'_, M> {
     fn remove(&self, text: &str, analysis: &Analysis, mode: &lockout::Mode) -> Result<(After, Removed), Error> {
         let indices = select(analysis, mode).map_err(|error| {
             Error::new(ErrorReason::StatementNotFound, format!("{error}; a plan (validate_only) lists the statements"))

@@ -14,7 +14,7 @@ use crate::{
     authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{AwsFailure, Trail},
     error::Error,
-    types::{AccountId, BucketName, Kind, Region, TaskPolicy},
+    types::{AccountId, BucketName, Exposure, Kind, Region, TaskPolicy},
 };
 
 /// See the module.
@@ -28,6 +28,8 @@ pub struct UnlockBucketPolicy {
     pub region: Option<Region>,
     /// How.
     pub mode: UnlockMode,
+    /// What the policy that is left or installed may grant at most.
+    pub accept_exposure: Exposure,
     /// How far it may go.
     pub terms: Terms,
     /// Why.
@@ -73,7 +75,7 @@ impl Ask for UnlockBucketPolicy {
     }
 
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
-        self.mode.arguments()
+        self.mode.arguments(self.accept_exposure)
     }
 
     fn particulars(&self) -> Vec<(&'static str, String)> {
@@ -95,9 +97,10 @@ impl Operation for UnlockBucketPolicy {
         Means { aws, .. }: Means<'_>,
         trail: &Trail,
     ) -> Result<BucketPolicyChange, Error> {
-        let Self { account, bucket, region, mode, terms, .. } = permit.operation();
-        let unlock = Unlock { mode, target: target_of(&permit.operation().target())? };
-        if let Some(guarded) = mode.installs() {
+        let Self { account, bucket, region, mode, accept_exposure, terms, .. } = permit.operation();
+        let target = target_of(&permit.operation().target())?;
+        let unlock = Unlock { mode, target, accept_exposure: *accept_exposure, members: aws };
+        if let Some(guarded) = mode.installs(*accept_exposure) {
             guarded.check(&unlock.target, aws).await?;
         }
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;

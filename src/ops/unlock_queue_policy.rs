@@ -10,7 +10,7 @@ use crate::{
     authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{AwsFailure, Trail},
     error::Error,
-    types::{Kind, QueueRef, Region, TaskPolicy},
+    types::{Exposure, Kind, QueueRef, Region, TaskPolicy},
 };
 
 /// See the module.
@@ -20,6 +20,8 @@ pub struct UnlockQueuePolicy {
     pub queue: QueueRef,
     /// How.
     pub mode: UnlockMode,
+    /// What the policy that is left or installed may grant at most.
+    pub accept_exposure: Exposure,
     /// How far it may go.
     pub terms: Terms,
     /// Why.
@@ -65,7 +67,7 @@ impl Ask for UnlockQueuePolicy {
     }
 
     fn arguments(&self) -> Vec<(&'static str, Argument)> {
-        self.mode.arguments()
+        self.mode.arguments(self.accept_exposure)
     }
 
     fn particulars(&self) -> Vec<(&'static str, String)> {
@@ -87,9 +89,10 @@ impl Operation for UnlockQueuePolicy {
         Means { aws, .. }: Means<'_>,
         trail: &Trail,
     ) -> Result<QueuePolicyChange, Error> {
-        let Self { queue, mode, terms, .. } = permit.operation();
-        let unlock = Unlock { mode, target: target_of(&permit.operation().target())? };
-        if let Some(guarded) = mode.installs() {
+        let Self { queue, mode, accept_exposure, terms, .. } = permit.operation();
+        let target = target_of(&permit.operation().target())?;
+        let unlock = Unlock { mode, target, accept_exposure: *accept_exposure, members: aws };
+        if let Some(guarded) = mode.installs(*accept_exposure) {
             guarded.check(&unlock.target, aws).await?;
         }
         let session = aws.assume_root(permit, trail).await.map_err(AwsFailure::into_error)?;

@@ -7,7 +7,8 @@ use super::*;
 use crate::{
     aws::Backups,
     lockout::{Pick, Target},
-    ops::{PolicyDocument, UnlockMode, unlock::Unlock},
+    ops::{PolicyDocument, UnlockMode, policy_document::Members, unlock::Unlock},
+    types::Exposure,
 };
 
 /// Answers from a script, and keeps what was asked.
@@ -96,6 +97,19 @@ fn kept() -> (Trail, Arc<Shelf>) {
     (Trail::with_backups(Arc::clone(&shelf) as Arc<dyn Backups>), shelf)
 }
 
+/// An organization of one account.
+struct Nobody;
+
+impl Members for Nobody {
+    async fn has(&self, _account: AccountId) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn id(&self) -> Result<String, Error> {
+        Ok("o-exampleorg1".to_owned())
+    }
+}
+
 async fn change(policy: &Scripted, mode: &UnlockMode, terms: &Terms) -> Result<PolicyChange, Error> {
     change_with(policy, mode, terms, &kept().0).await
 }
@@ -107,7 +121,9 @@ async fn change_with(
     trail: &Trail,
 ) -> Result<PolicyChange, Error> {
     let target = Target::Bucket { account: "333333333333".parse().unwrap(), name: "ledger".parse().unwrap() };
-    change_policy(policy, &Unlock { mode, target }, terms, Vec::new(), trail).await
+    let accept_exposure = Exposure::Organization;
+    let unlock = Unlock { mode, target, accept_exposure, members: &Nobody };
+    change_policy(policy, &unlock, terms, Vec::new(), trail).await
 }
 
 fn failure(code: &str, fate: Fate) -> AwsFailure {
@@ -135,8 +151,7 @@ const DELETE: UnlockMode = UnlockMode::DeletePolicy;
 const SURGICAL: UnlockMode = UnlockMode::RemoveLockingStatements;
 
 fn replace(document: &str) -> UnlockMode {
-    let document = PolicyDocument::try_from(document.to_owned()).unwrap();
-    UnlockMode::ReplacePolicy { document, accept_exposure: crate::types::Exposure::Organization }
+    UnlockMode::ReplacePolicy(PolicyDocument::try_from(document.to_owned()).unwrap())
 }
 
 fn look_only() -> Terms {
@@ -179,6 +194,48 @@ async fn only_what_locks_is_removed_and_every_other_byte_is_kept() {
     assert_eq!((changed.result, changed.verification), (PolicyResult::StatementsRemoved, Verification::Verified));
     assert_eq!(changed.statements.iter().map(|statement| statement.removed).collect::<Vec<_>>(), [true, false]);
     assert_eq!(*shelf.0.lock().unwrap(), [before]);
+}
+
+#[tokio::test]
+async fn a_deny_that_shields_a_grant_to_strangers_is_not_taken_away_unasked() {
+    let vpc_only = r#"{"Sid":"Vpc","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::ledger","arn:aws:s3:::ledger/*"],"Condition":{"StringNotEquals":{"aws:SourceVpce":"vpce-1"}}}"#;
+    for principal in [r#""*""#, r#"{"AWS":"999999999999"}"#] {
+        let open = format!(
+            r#"{{"Sid":"Open","Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"arn:aws:s3:::ledger/*"}}"#
+        );
+        let before = policy(&[vpc_only, &open]);
+        for mode in [SURGICAL, UnlockMode::RemoveListedStatements(vec![Pick::Sid("Vpc".to_owned())])] {
+            for terms in [Terms::default(), look_only()] {
+                let scripted = Scripted::new(vec![some(&before)], Ok(()));
+                assert_eq!(reason(change(&scripted, &mode, &terms).await), ErrorReason::WouldExpose, "{mode:?}");
+                assert_eq!(scripted.asked(), ["read"]);
+            }
+        }
+        let scripted = Scripted::new(vec![some(&before), Ok(None)], Ok(()));
+        assert!(change(&scripted, &DELETE, &Terms::default()).await.is_ok(), "what leaves nothing exposes nothing");
+    }
+}
+
+#[test]
+fn a_policy_in_another_form_is_the_same_policy() {
+    let one = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["333333333333","444444444444"]},"Action":["s3:GetObject"],"Resource":"arn:aws:s3:::ledger/*"}]}"#;
+    let other = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::444444444444:root","arn:aws:iam::333333333333:root"]},"Action":"s3:GetObject","Resource":["arn:aws:s3:::ledger/*"]}}"#;
+    assert!(same(Some(one), Some(other)));
+    for different in [
+        one.replace("GetObject", "PutObject"),
+        one.replace("444444444444", "555555555555"),
+        one.replace("Allow", "Deny"),
+    ] {
+        assert!(!same(Some(&different), Some(other)), "{different}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_with_a_key_twice_is_never_the_wanted_one() {
+    let twice = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::ledger"}],"Statement":[]}"#;
+    let scripted = Scripted::new(vec![some(twice), some(r#"{"Statement":[]}"#)], Ok(()));
+    let changed = change(&scripted, &replace(r#"{"Statement":[]}"#), &Terms::default()).await.unwrap();
+    assert_eq!(changed.result, PolicyResult::PolicyReplaced);
 }
 
 #[tokio::test]

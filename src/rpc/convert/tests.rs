@@ -101,7 +101,9 @@ fn what_belongs_to_another_mode_is_refused_never_ignored() {
     let replacement = pb::UnlockBucketPolicyRequest { replacement_policy: "{}".to_owned(), ..bucket_request() };
     assert_eq!(violated(unlock_bucket_policy(&replacement)), ["replacement_policy"]);
     let exposure = pb::UnlockBucketPolicyRequest { accept_exposure: 3, ..bucket_request() };
-    assert_eq!(violated(unlock_bucket_policy(&exposure)), ["accept_exposure"]);
+    assert_eq!(violated(unlock_bucket_policy(&exposure)), ["accept_exposure"], "a deletion leaves nothing to expose");
+    let cut = pb::UnlockBucketPolicyRequest { mode: 0, ..exposure };
+    assert_eq!(unlock_bucket_policy(&cut).unwrap().accept_exposure, Exposure::Public);
     let listed = pb::UnlockQueuePolicyRequest { statements: vec![by_sid("A")], ..queue_request() };
     assert_eq!(violated(unlock_queue_policy(&listed)), ["statements"]);
 }

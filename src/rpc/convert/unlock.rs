@@ -26,17 +26,18 @@ pub(in super::super) fn unlock_bucket_policy(
         statements: &message.statements,
         accept_exposure: message.accept_exposure,
     };
-    let mode = asked.mode(&mut fields, &terms);
+    let mode = asked.mode(&mut fields, &terms).zip(accept_exposure(&mut fields, message.accept_exposure));
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
     let bucket = fields.parse("bucket", &message.bucket);
     let region = fields.parse_optional("region", &message.region);
     let operation = account.zip(why).zip(bucket.zip(mode));
-    fields.finish(operation.map(|((account, why), (bucket, mode))| UnlockBucketPolicy {
+    fields.finish(operation.map(|((account, why), (bucket, (mode, accept_exposure)))| UnlockBucketPolicy {
         account,
         bucket,
         region,
         mode,
+        accept_exposure,
         terms,
         why,
     }))
@@ -53,12 +54,18 @@ pub(in super::super) fn unlock_queue_policy(
         statements: &message.statements,
         accept_exposure: message.accept_exposure,
     };
-    let mode = asked.mode(&mut fields, &terms);
+    let mode = asked.mode(&mut fields, &terms).zip(accept_exposure(&mut fields, message.accept_exposure));
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
     let queue = queue(&mut fields, message, account);
     let operation = queue.zip(why).zip(mode);
-    fields.finish(operation.map(|((queue, why), mode)| UnlockQueuePolicy { queue, mode, terms, why }))
+    fields.finish(operation.map(|((queue, why), (mode, accept_exposure))| UnlockQueuePolicy {
+        queue,
+        mode,
+        accept_exposure,
+        terms,
+        why,
+    }))
 }
 
 /// The fields that say how.
@@ -72,7 +79,6 @@ struct Asked<'m> {
 impl Asked<'_> {
     /// The mode, which decides what the other fields may be.
     fn mode(&self, fields: &mut Fields, terms: &Terms) -> Option<UnlockMode> {
-        let exposure = accept_exposure(fields, self.accept_exposure);
         let mode = pb::UnlockMode::try_from(self.mode);
         if mode.is_err() {
             fields.wrong("mode", "must be a known UnlockMode");
@@ -82,8 +88,8 @@ impl Asked<'_> {
         if !replaces && !self.replacement_policy.is_empty() {
             fields.wrong("replacement_policy", "must be unset, except with mode REPLACE_POLICY");
         }
-        if !replaces && self.accept_exposure != 0 {
-            fields.wrong("accept_exposure", "must be unset, except with mode REPLACE_POLICY");
+        if mode == Ok(pb::UnlockMode::DeletePolicy) && self.accept_exposure != 0 {
+            fields.wrong("accept_exposure", "must be unset with mode DELETE_POLICY, which leaves nothing");
         }
         if !lists && !self.statements.is_empty() {
             fields.wrong("statements", "must be unset, except with mode REMOVE_LISTED_STATEMENTS");
@@ -100,7 +106,7 @@ impl Asked<'_> {
             pb::UnlockMode::ReplacePolicy => {
                 let document = PolicyDocument::try_from(self.replacement_policy.to_owned());
                 let document = fields.take("replacement_policy", document)?;
-                Some(UnlockMode::ReplacePolicy { document, accept_exposure: exposure? })
+                Some(UnlockMode::ReplacePolicy(document))
             }
         }
     }
