@@ -44,6 +44,8 @@ pub enum ErrorReason {
     BucketNotFound,
     /// The account owns no such queue.
     QueueNotFound,
+    /// What AWS was asked for is not there.
+    AwsNotFound,
     /// The bucket is in another region than the request says.
     WrongRegion,
     /// One of the two features for centralized root access is off.
@@ -118,6 +120,7 @@ impl ErrorReason {
             Self::RegionNotAllowed => "REGION_NOT_ALLOWED",
             Self::BucketNotFound => "BUCKET_NOT_FOUND",
             Self::QueueNotFound => "QUEUE_NOT_FOUND",
+            Self::AwsNotFound => "AWS_NOT_FOUND",
             Self::WrongRegion => "WRONG_REGION",
             Self::FeatureNotEnabled => "FEATURE_NOT_ENABLED",
             Self::TrustedAccessNotEnabled => "TRUSTED_ACCESS_NOT_ENABLED",

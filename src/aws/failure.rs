@@ -43,14 +43,16 @@ pub struct AwsFailure {
 /// Enough for every message in the AWS references; an HTML error page is cut.
 const MESSAGE_LENGTH_MAX: usize = 1024;
 
-/// What AWS services answer when they throttle.
-pub(super) const THROTTLED: [&str; 6] = [
+/// What AWS services answer when they throttle, as [`bare`] codes.
+pub(super) const THROTTLED: [&str; 8] = [
     "Throttling",
-    "ThrottlingException",
+    "Throttled",
     "SlowDown",
     "RequestThrottled",
-    "TooManyRequestsException",
+    "TooManyRequests",
     "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "KmsThrottled",
 ];
 
 /// Stands in place of AWS's code where a plan tried to change something.
@@ -58,8 +60,8 @@ const IN_A_PLAN: &str = "ChangeInPlan";
 /// The same where there is no broker role for a task.
 const NOT_OFFERED: &str = "TaskNotOffered";
 
-/// What services answer when a session is over. STS, IAM and S3 say the first, SQS the second.
-const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
+/// What services answer when a session is over.
+const EXPIRED: &str = "ExpiredToken";
 /// The services that are only ever called with a root session's credentials.
 const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 
@@ -129,12 +131,12 @@ impl AwsFailure {
     /// A call that was not sent, because its root session is over by the clock.
     pub(super) fn session_over(service: &'static str, operation: &'static str) -> Self {
         let words = "the root session is over";
-        Self { code: Some(EXPIRED[0].to_owned()), ..Self::not_sent(service, operation, words) }
+        Self { code: Some(EXPIRED.to_owned()), ..Self::not_sent(service, operation, words) }
     }
 
     /// Whether a root session was over, so that the call was surely not carried out.
     pub(super) fn is_session_expired(&self) -> bool {
-        IN_ROOT_SESSIONS.contains(&self.service) && self.is(&EXPIRED) && self.fate != Fate::Unknown
+        IN_ROOT_SESSIONS.contains(&self.service) && self.is(&[EXPIRED]) && self.fate != Fate::Unknown
     }
 
     /// The failure of a call that stood before the act: whatever became of it, the act was not begun.
@@ -143,10 +145,10 @@ impl AwsFailure {
         Self { fate, ..self }
     }
 
-    /// Whether AWS answered with one of these codes. Services spell some codes in two ways, so several can be given.
+    /// Whether AWS answered with one of these codes, in any of its spellings: see [`bare`].
     #[must_use]
     pub fn is(&self, codes: &[&str]) -> bool {
-        self.code.as_deref().is_some_and(|code| codes.contains(&code))
+        self.code.as_deref().is_some_and(|code| codes.iter().any(|known| bare(known) == bare(code)))
     }
 
     /// The error code, or what became of the call where there is none.
@@ -169,20 +171,12 @@ impl AwsFailure {
         let place = self.bucket_region.iter().filter(|_| reason == ErrorReason::WrongRegion);
         let place: String = place.map(|region| format!(", {region}; say that, or leave region unset")).collect();
         let error = Error::new(reason, format!("{}:{}: {words}{place}", self.service, self.operation))
-            .with_private(self.to_string())
-            .with_metadata("aws_service", self.service)
-            .with_metadata("aws_operation", self.operation);
+            .with_private(self.to_string());
         let error = match reason {
             ErrorReason::AwsThrottled => error.with_retry_after(THROTTLED_RETRY_AFTER),
             _ => error,
         };
-        let error = help.into_iter().fold(error, Error::with_help);
-        let region = self.bucket_region.into_iter();
-        let error = region.fold(error, |error, region| error.with_metadata("bucket_region", region));
-        // Without an answer the code is our own word.
-        let code = self.code.into_iter().filter(|_| self.status.is_some());
-        let error = code.fold(error, |error, code| error.with_metadata("aws_error_code", code));
-        self.request_id.into_iter().fold(error, |error, id| error.with_metadata("aws_request_id", id))
+        self.attach_to(help.into_iter().fold(error, Error::with_help))
     }
 
     /// What the caller is told where a change may or may not have been made, and no read could tell.
@@ -193,15 +187,30 @@ impl AwsFailure {
             self.service, self.operation
         );
         let error = Error::new(ErrorReason::OutcomeUnknown, words).with_private(self.to_string());
-        let error = self.request_id.into_iter().fold(error, |error, id| error.with_metadata("aws_request_id", id));
-        self.code.into_iter().fold(error, |error, code| error.with_metadata("aws_error_code", code))
+        self.attach_to(error)
+    }
+
+    /// Adds what AWS said, for programs.
+    fn attach_to(self, error: Error) -> Error {
+        let answered = self.status.is_some();
+        let facts = [
+            ("aws_service", Some(self.service.to_owned())),
+            ("aws_operation", Some(self.operation.to_owned())),
+            ("aws_http_status", self.status.map(|status| status.to_string())),
+            // Without an answer the code is our own word.
+            ("aws_error_code", self.code.filter(|_| answered)),
+            ("aws_request_id", self.request_id),
+            ("bucket_region", self.bucket_region.map(String::from)),
+        ];
+        let told = facts.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        told.fold(error, |error, (key, value)| error.with_metadata(key, value))
     }
 
     /// Reason, words and fix. AWS has one code for six causes of a denial: the message text is a hint for people, and
     /// never grants anything.
     fn explain(&self) -> (ErrorReason, &'static str, Option<Help>) {
         let message = self.message.to_ascii_lowercase();
-        match self.code.as_deref().unwrap_or_default() {
+        match self.code.as_deref().map(bare).unwrap_or_default() {
             NOT_OFFERED if self.fate == Fate::NotSent => (
                 ErrorReason::TaskNotOffered,
                 "this gateway has no broker role for the task, see aws.broker.roles in its configuration",
@@ -213,23 +222,26 @@ impl AwsFailure {
             "AccessDenied" if self.operation == "AssumeRole" => {
                 (ErrorReason::AwsAccessDenied, "AWS does not let the gateway assume the broker role", Some(BROKER_HELP))
             }
-            "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "MethodNotAllowed" => denied(&message),
+            "AccessDenied" | "AllAccessDisabled" | "MethodNotAllowed" | "KmsAccessDenied" => denied(&message),
             code if THROTTLED.contains(&code) => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
-            "InvalidAction" => (
+            "InvalidAction" | "UnknownOperation" | "InvalidSecurity" => (
                 ErrorReason::AwsMisconfigured,
                 "this AWS endpoint does not know the operation; the gateway's region or endpoint is wrong",
                 None,
             ),
             "InvalidClientTokenId"
-            | "UnrecognizedClientException"
+            | "UnrecognizedClient"
             | "InvalidAccessKeyId"
+            | "InvalidToken"
+            | "MissingAuthenticationToken"
+            | "IncompleteSignature"
             | "SignatureDoesNotMatch"
             | "ExpiredToken"
-            | "ExpiredTokenException"
+            | "RequestExpired"
             | "RequestTimeTooSkewed" => {
                 (ErrorReason::GatewayCredentials, "AWS does not accept the credentials that the gateway used", None)
             }
-            "RegionDisabledException" | "RegionDisabled" => (
+            "RegionDisabled" => (
                 ErrorReason::RegionDisabled,
                 "STS is not active in the gateway's home region for this account",
                 Some(Help {
@@ -238,25 +250,28 @@ impl AwsFailure {
                 }),
             ),
             "NoSuchBucket" => (ErrorReason::BucketNotFound, "there is no such bucket in this account", None),
-            "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" => {
+            "QueueDoesNotExist" | "NonExistentQueue" => {
                 (ErrorReason::QueueNotFound, "there is no such queue in this account and region", None)
             }
+            "NoSuchEntity" => (ErrorReason::AwsNotFound, "what it asked for is not there, or not any more", None),
             "EntityTemporarilyUnmodifiable" | "ConcurrentModification" | "DeleteConflict" | "OperationAborted" => {
                 (ErrorReason::AwsConflict, "the target is being changed by somebody else at the moment", None)
             }
-            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraint" => {
                 (ErrorReason::WrongRegion, "the bucket is in another region", None)
             }
             "ValidationError"
-            | "ValidationException"
+            | "Validation"
             | "MalformedPolicy"
             | "MalformedPolicyDocument"
+            | "InvalidAddress"
             | "InvalidArgument"
             | "InvalidAttributeName"
             | "InvalidAttributeValue"
             | "InvalidInput"
-            | "InvalidInputException"
             | "InvalidBucketName" => (ErrorReason::AwsRejected, "AWS does not accept a value of the request", None),
+            // S3 says so with status 400.
+            "RequestTimeout" => (ErrorReason::AwsUnavailable, "AWS waited too long for the request", None),
             _ => self.explain_status(),
         }
     }
@@ -265,6 +280,7 @@ impl AwsFailure {
         match (self.fate, self.status) {
             (_, Some(301)) => (ErrorReason::WrongRegion, "the bucket is in another region", None),
             (Fate::Refused, Some(403)) => denied(""),
+            (Fate::Refused, Some(404)) => (ErrorReason::AwsNotFound, "what it asked for is not there", None),
             (Fate::Refused, Some(429)) => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
             (Fate::Refused, Some(408)) => (ErrorReason::AwsUnavailable, "AWS waited too long for the request", None),
             (Fate::Refused, _) => (ErrorReason::AwsRefused, "AWS refused, see aws_error_code", None),
@@ -292,10 +308,19 @@ fn denied(message: &str) -> (ErrorReason, &'static str, Option<Help>) {
         let url = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_examples_general.html";
         (ErrorReason::ScpDeny, "a service control policy denies it to root", Some(Help { words, url }))
     } else if message.contains("resource control policy") {
-        (ErrorReason::RcpDeny, "a resource control policy denies it, which binds root too", None)
+        let words = "exempt centralized root in the RCP too: add \"Null\": {\"aws:AssumedRoot\": \"true\"} to the condition of the Deny";
+        let url = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html";
+        (ErrorReason::RcpDeny, "a resource control policy denies it, which binds root too", Some(Help { words, url }))
     } else {
         (ErrorReason::AwsAccessDenied, "AWS denies it", None)
     }
+}
+
+/// A code without what depends on whom one asks: SQS puts its name in front in answers for clients of its older protocol,
+/// and an `Exception` at the end comes and goes with the protocol and with the page of the reference.
+fn bare(code: &str) -> &str {
+    let code = code.strip_prefix("AWS.SimpleQueueService.").unwrap_or(code);
+    code.strip_suffix("Exception").unwrap_or(code)
 }
 
 /// For operators: everything that AWS said.
@@ -335,7 +360,7 @@ fn sdk_words<E>(error: &SdkError<E, HttpResponse>) -> String {
 fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, code: Option<&str>) -> Fate {
     match error {
         // S3 sends `SlowDown` with status 503; whatever the status, what is throttled was not done.
-        SdkError::ServiceError(_) if code.is_some_and(|code| THROTTLED.contains(&code)) => Fate::Refused,
+        SdkError::ServiceError(_) if code.is_some_and(|code| THROTTLED.contains(&bare(code))) => Fate::Refused,
         SdkError::ConstructionFailure(_) => Fate::NotSent,
         // Even "connection refused" says nothing: an earlier attempt of the SDK may have got through.
         SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) => Fate::Unknown,
@@ -347,3 +372,6 @@ fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, code: Option<
         _ => Fate::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,7 @@ const fn code(reason: ErrorReason) -> Code {
         ErrorReason::AccountNotInOrganization
         | ErrorReason::BucketNotFound
         | ErrorReason::QueueNotFound
+        | ErrorReason::AwsNotFound
         | ErrorReason::BackupNotFound => Code::NotFound,
         ErrorReason::AwsThrottled | ErrorReason::RateLimited => Code::ResourceExhausted,
         ErrorReason::OutcomeUnknown => Code::Unknown,

@@ -6,6 +6,7 @@ Usage: python3 tests/clients/gateway.py BIN_DIR     (the folder with rootgate an
 Needs openssl, and `pip install -r tests/clients/requirements.txt` with its bin folder on PATH. Prints one line per check, and exits
 non-zero if any of them failed. Everything happens in a temporary folder, on ports that were free.
 """
+import hashlib
 import json
 import re
 import shutil
@@ -24,9 +25,10 @@ S3_TASK = "TASK_POLICY_S3_UNLOCK_BUCKET_POLICY"
 TICKET = "INC-20261121"
 
 # grpcurl exits with 64 + the gRPC code.
-INVALID, NOT_FOUND, DENIED, PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED = (64 + code for code in (3, 5, 7, 9, 11, 12))
+UNKNOWN_OUTCOME, INVALID, NOT_FOUND, DENIED, EXHAUSTED, PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL = (
+    64 + code for code in (2, 3, 5, 7, 8, 9, 10, 11, 12, 13))
 
-# The shipped policy lets nobody call AssumeRoot.
+# The shipped policy lets nobody call AssumeRoot, and nobody restore a policy.
 POLICIES = f"""
 @id("alice-assumes-root-for-buckets")
 permit (
@@ -35,6 +37,18 @@ permit (
   resource == Rootgate::Account::"{PAYMENTS}"
 )
 when {{ context.task_policy == "S3UnlockBucketPolicy" }};
+
+@id("alice-restores-policies")
+permit (
+  principal == Rootgate::Caller::"{OPERATOR}",
+  action in
+    [
+      Rootgate::Action::"ListPolicyBackups",
+      Rootgate::Action::"RestoreBucketPolicy",
+      Rootgate::Action::"RestoreQueuePolicy"
+    ],
+  resource
+);
 """
 
 # Every method that the gateway reflects must be called by the checks; these are all that are not served yet.
@@ -46,8 +60,6 @@ NOT_SERVED = {
     "rootgate.v1.ApprovalService/RejectRequest": {"approvalId": "a"},
     "rootgate.v1.JournalService/GetCheckpoint": {},
     "rootgate.v1.JournalService/ListRecords": {"pageSize": 10},
-    "rootgate.v1.RootAccessService/RestoreBucketPolicy": {"accountId": PAYMENTS, "reason": REASON, "backupId": "b"},
-    "rootgate.v1.RootAccessService/RestoreQueuePolicy": {"accountId": PAYMENTS, "reason": REASON, "backupId": "b"},
 }
 
 
@@ -90,11 +102,23 @@ class Gateway:
             self.receipts.append(reply.receipt)
         return reply.json
 
+    def simulated(self, path, **body):
+        """What the simulator says from outside; with a body, what it is told."""
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(f"{self.endpoint}/_simulator/{path}", json.dumps(body).encode() if body else None)
+        with direct.open(request, timeout=CALL_SECONDS) as reply:
+            return json.load(reply)
+
+    def aws_calls(self):
+        return self.simulated("calls")["calls"]
+
     def root_sessions(self):
         """How many root sessions AWS has opened so far."""
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(f"{self.endpoint}/_simulator/calls", timeout=CALL_SECONDS) as reply:
-            return sum(call["action"] == "AssumeRoot" for call in json.load(reply)["calls"])
+        return sum(call["action"] == "AssumeRoot" for call in self.aws_calls())
+
+    def changes(self):
+        """How many calls have changed something in a member account so far."""
+        return sum(call["mutating"] and call["service"] != "sts" for call in self.aws_calls())
 
     def cli(self, credentials, *arguments):
         command = [self.aws, "--endpoint-url", self.endpoint, "--region", "eu-west-1", "--output", "json", *arguments]
@@ -150,13 +174,126 @@ def health(gateway):
     checks.equal("a watcher is told at once", status, '"status": "SERVING"')
 
 
+def aws_errors(gateway):
+    """What AWS says, as grpcurl reads it: one reason, AWS's own code and request id, and what helps."""
+    checks, site = gateway.checks, gateway.site
+    unlock = lambda **which: gateway.act("UnlockBucketPolicy", **({"bucket": BUCKET} | DELETE | which))
+    audit = lambda: gateway.act("AuditRootCredentials")
+    error = lambda status, code, message: {"error": {"status": status, "code": code, "message": message}}
+    off = "Root sessions feature is not enabled for your AWS Organization."
+    rcp = "with an explicit deny in a resource control policy"
+    for name, call, service, action, fault, exit_code, reason, code, more in (
+        ("the global endpoint of STS", audit, "sts", "AssumeRoot", {"effect": error(400, "InvalidAction", "Unknown Operation")},
+         INTERNAL, "AWS_MISCONFIGURED", "InvalidAction", {}),
+        ("a feature that is off", unlock, "sts", "AssumeRoot", {"effect": error(403, "AccessDenied", off)},
+         PRECONDITION, "FEATURE_NOT_ENABLED", "AccessDenied", {"Help": "enable-organizations-root-sessions", "PreconditionFailure": PAYMENTS}),
+        ("a region without STS", audit, "sts", "AssumeRoot", {"effect": error(403, "RegionDisabledException", "not here")},
+         PRECONDITION, "REGION_DISABLED", "RegionDisabledException", {"Help": "aws.home_region", "PreconditionFailure": PAYMENTS}),
+        ("throttling, after three attempts", audit, "sts", "AssumeRoot", {"effect": "throttle", "times": 3},
+         EXHAUSTED, "AWS_THROTTLED", "Throttling", {"RetryInfo": "5s"}),
+        ("a bucket that is gone meanwhile", unlock, "s3", "GetBucketPolicy", {"effect": error(404, "NoSuchBucket", "gone")},
+         NOT_FOUND, "BUCKET_NOT_FOUND", "NoSuchBucket", {}),
+        ("an RCP", lambda: gateway.act("UnlockQueuePolicy", queueArn=QUEUE_ARN, **DELETE), "sqs", "GetQueueUrl",
+         {"effect": error(403, "AccessDenied", rcp), "without_query_error": True},
+         DENIED, "RCP_DENY", "AccessDeniedException", {"Help": "aws:AssumedRoot"}),
+        ("a bucket elsewhere, without a body", lambda: unlock(region="eu-west-1"), "s3", "GetBucketPolicy",
+         {"effect": error(301, "", ""), "bucket_region": "us-west-2", "empty_body": True},
+         PRECONDITION, "WRONG_REGION", None, {"ErrorInfo": "us-west-2", "PreconditionFailure": PAYMENTS}),
+        ("a page of a proxy in place of an answer to a change", unlock, "s3", "DeleteBucketPolicy", {"effect": "html_500"},
+         UNKNOWN_OUTCOME, "OUTCOME_UNKNOWN", None, {}),
+    ):
+        gateway.simulated("faults", service=service, action=action, **fault)
+        reply = call()
+        site.refused(name, reply, exit_code, reason)
+        hit = [call for call in gateway.aws_calls() if call["fault"]][-1]
+        facts = reply.details.get("ErrorInfo", {}).get("metadata", {})
+        keys = ("account_id", "aws_service", "aws_operation", "aws_http_status", "aws_error_code", "aws_request_id")
+        seen = [facts.get(key) for key in keys]
+        said = [PAYMENTS, service, action, str(hit["status"]), code, hit["request_id"]]
+        checks.equal(f"{name}: the facts are AWS's", seen, said, reply.text)
+        helpful = {kind: json.dumps(detail) for kind, detail in reply.details.items()}
+        for kind, words in more.items():
+            checks.holds(f"{name}: {kind} says what helps", helpful.get(kind, ""), words)
+        checks.equal(f"{name}: there is no other detail", set(reply.details), {"ErrorInfo", *more}, reply.text)
+    checks.equal("every fault was hit", gateway.simulated("faults").get("faults"), [])
+
+
+def plans(gateway):
+    """Look first, then act on what was seen."""
+    checks, site = gateway.checks, gateway.site
+    unlock = lambda **fields: gateway.act("UnlockBucketPolicy", **({"bucket": BUCKET} | fields))
+    before = gateway.changes()
+    looked = gateway.done("validate_only changes nothing", unlock(validateOnly=True, **DELETE), False)
+    plan = looked.get("plan", {})
+    checks.equal("it says what would be called", [call["operation"] for call in plan.get("calls", [])],
+                 ["AssumeRoot", "ListBuckets", "GetBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicy"])
+    checks.holds("and what would change, as a diff", plan.get("policyDiff", ""), '-      "Sid": "Locked"')
+    gateway.etag = plan.get("etag", "")
+    for rpc, more in (("UnlockQueuePolicy", {"queueArn": QUEUE_ARN}), ("DeleteRootCredentials", {"credentialKinds": ["CREDENTIAL_KIND_ALL"]}),
+                      ("AllowPasswordRecovery", {"ticket": TICKET})):
+        planned = gateway.done(f"{rpc} has a plan too", gateway.act(rpc, validateOnly=True, **more), False).get("plan", {})
+        checks.true("with an etag", planned.get("etag"), planned)
+    site.refused("an etag of something else is stale", unlock(etag=planned.get("etag", ""), **DELETE), ABORTED, "STALE_ETAG", "etag")
+    checks.equal("for all that nothing was changed", gateway.changes(), before)
+
+
+def unlock_modes(gateway):
+    checks, site = gateway.checks, gateway.site
+    unlock = lambda bucket, mode, **more: gateway.act("UnlockBucketPolicy", bucket=bucket, mode=f"UNLOCK_MODE_{mode}", **more)
+    kept = gateway.done("a deny without TLS locks nobody out", gateway.act("UnlockBucketPolicy", bucket="payments-open"), False)
+    checks.equal("its verdict says so", [(judged["sid"], judged["verdict"], judged["removed"]) for judged in kept.get("statements", [])],
+                 [("TlsOnly", "VERDICT_HARMLESS", False)])
+    missing = unlock("payments-open", "REMOVE_LISTED_STATEMENTS", statements=[{"sid": "Nobody"}])
+    site.refused("a statement that is not there", missing, PRECONDITION, "STATEMENT_NOT_FOUND", "Nobody")
+    listed = gateway.done("a listed statement goes", unlock("payments-open", "REMOVE_LISTED_STATEMENTS", statements=[{"sid": "TlsOnly"}]), True)
+    back = gateway.act("RestoreBucketPolicy", bucket="payments-open", backupId=listed.get("backupId"))
+    gateway.done("RestoreBucketPolicy puts it back", back, True)
+    statement = {"Sid": "New", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::payments-plain/*"}
+    policy = lambda **changed: json.dumps({"Version": "2012-10-17", "Statement": [statement | changed]})
+    replace = lambda text: unlock("payments-plain", "REPLACE_POLICY", replacementPolicy=text)
+    site.refused("what would open it to everybody is not installed", replace(policy()), PRECONDITION, "WOULD_EXPOSE", "accept_exposure")
+    locking = policy(Effect="Deny", Action="s3:*", Resource="arn:aws:s3:::payments-plain")
+    site.refused("nor what would lock", replace(locking), PRECONDITION, "WOULD_LOCK", "statement 0")
+    own = policy(Principal={"AWS": f"arn:aws:iam::{PAYMENTS}:root"})
+    replaced = gateway.done("what only the account itself gains is", replace(own), True)
+    checks.equal("and was read again", (replaced.get("result"), replaced.get("verification")),
+                 ("POLICY_RESULT_POLICY_REPLACED", "VERIFICATION_VERIFIED"))
+
+
+def restore(gateway):
+    checks, site, admin = gateway.checks, gateway.site, gateway.keys["payments-admin"]
+    listed = gateway.act("ListPolicyBackups", bucket=BUCKET, includePolicies=True)
+    backups = listed.json.get("backups", [])
+    # The newest first; the other one was made for the change whose answer was lost.
+    newest = [(backup["backupId"], backup["caller"], backup["operation"]) for backup in backups[:1]]
+    wanted = [(gateway.bucket_backup, OPERATOR, "UnlockBucketPolicy")]
+    checks.equal("ListPolicyBackups knows the removed policy, and who removed it", newest, wanted, listed.text)
+    checks.equal("both times it was the same", [backup["policy"].count('"Sid": "Locked"') for backup in backups], [1, 1], listed.text)
+    bucket = lambda **more: gateway.act("RestoreBucketPolicy", **({"bucket": BUCKET, "backupId": gateway.bucket_backup} | more))
+    site.refused("what locks is put back only if that is accepted", bucket(), PRECONDITION, "WOULD_LOCK", "statement 0")
+    nowhere = bucket(backupId="0197f1a2-0000-7000-8000-000000000001")
+    site.refused("a backup that is not there", nowhere, NOT_FOUND, "BACKUP_NOT_FOUND")
+    plan = gateway.done("a restore can be planned", bucket(acceptLockout=True, validateOnly=True), False).get("plan", {})
+    gateway.done("RestoreBucketPolicy", bucket(acceptLockout=True, etag=plan.get("etag")), True)
+    site.refused("the same etag is stale then", bucket(acceptLockout=True, etag=plan.get("etag")), ABORTED, "STALE_ETAG")
+    read = gateway.cli(admin, "s3api", "get-bucket-policy", "--bucket", BUCKET)
+    checks.holds("the admin is locked out again", read.err, "AccessDenied")
+    queue = gateway.act("RestoreQueuePolicy", queueArn=QUEUE_ARN, backupId=gateway.queue_backup, acceptLockout=True)
+    gateway.done("RestoreQueuePolicy", queue, True)
+    for rpc, which in (("UnlockBucketPolicy", {"bucket": BUCKET}), ("UnlockQueuePolicy", {"queueArn": QUEUE_ARN})):
+        done = gateway.done(f"{rpc} without a mode takes away only what locks", gateway.act(rpc, **which), True)
+        checks.equal("here that is all of it", done.get("result"), "POLICY_RESULT_POLICY_DELETED")
+
+
 def unlock_bucket(gateway):
     checks, admin = gateway.checks, gateway.keys["payments-admin"]
     read = lambda: gateway.cli(admin, "s3api", "get-bucket-policy", "--bucket", BUCKET)
     put = lambda: gateway.cli(admin, "s3api", "put-object", "--bucket", BUCKET, "--key", "note.txt")
     checks.holds("the bucket's own admin is locked out of its policy", read().err, "AccessDenied")
     checks.holds("and of its objects", put().err, "AccessDenied")
-    unlocked = gateway.done("UnlockBucketPolicy", gateway.act("UnlockBucketPolicy", bucket=BUCKET, **DELETE), True)
+    unlock = gateway.act("UnlockBucketPolicy", bucket=BUCKET, etag=gateway.etag, **DELETE)
+    unlocked = gateway.done("UnlockBucketPolicy with the plan's etag", unlock, True)
+    gateway.bucket_backup, gateway.unlock_index = unlocked.get("backupId"), unlocked.get("receipt", {}).get("journalIndex")
     checks.equal("it was verified by reading again", unlocked.get("verification"), "VERIFICATION_VERIFIED")
     checks.equal("it found the region", unlocked.get("region"), "eu-west-1")
     checks.holds("it hands back the policy that was removed", unlocked.get("previousPolicy", ""), '"Sid": "Locked"', f"arn:aws:s3:::{BUCKET}/*")
@@ -175,6 +312,7 @@ def unlock_queue(gateway):
     receive = lambda: gateway.cli(admin, "sqs", "receive-message", "--queue-url", url)
     checks.holds("the queue's own admin is locked out", receive().err, "AccessDenied")
     unlocked = gateway.done("UnlockQueuePolicy", gateway.act("UnlockQueuePolicy", queueArn=QUEUE_ARN, **DELETE), True)
+    gateway.queue_backup = unlocked.get("backupId")
     checks.equal("it was verified by reading again", unlocked.get("verification"), "VERIFICATION_VERIFIED")
     checks.holds("it hands back the policy that was removed", unlocked.get("previousPolicy", ""), '"Sid": "Locked"', QUEUE_ARN)
     message = receive()
@@ -341,12 +479,8 @@ def not_served(gateway):
         site.refused(f"{method} is not served yet", gateway.grpc(method, body), UNIMPLEMENTED, "NOT_SERVED", "not served yet")
     unlock = lambda **fields: gateway.act("UnlockBucketPolicy", bucket=BUCKET, **fields)
     for field, reply in (
-        ("validate_only", unlock(validateOnly=True, **DELETE)),
         ("request_id", unlock(requestId="01a1ffb8-c475-7301-932c-20666bfe2b7b", **DELETE)),
-        ("etag", unlock(etag="x", **DELETE)),
         ("approval_id", unlock(approvalId="x", **DELETE)),
-        ("mode", unlock()),
-        ("mode", unlock(mode="UNLOCK_MODE_REPLACE_POLICY", replacementPolicy="{}")),
     ):
         site.refused(f"{field} that is not served is refused, not ignored", reply, UNIMPLEMENTED, "NOT_SERVED", "not served yet", field)
 
@@ -377,10 +511,13 @@ def journal(gateway):
     wanted = {("UnlockBucketPolicy", "PERMISSION_DENIED", STRANGER), ("AssumeRoot", "INVALID_REQUEST", OPERATOR),
               ("ListRecords", "NOT_SERVED", OPERATOR)}
     checks.true("refusals are recorded with who asked", wanted <= refusals, refusals)
-    unlocked = next(outcome for outcome in events("Outcome") if str(outcome["index"]) == index)
-    backups = {backup["index"]: backup["previous_policy"] for backup in events("Backup")}
-    checks.holds("the removed policy is in the journal", backups.get(unlocked["detail"]["backup_index"], ""), "Locked")
-    shown = site.rootgate("journal", "list", "--journal", "journal.db", "--limit", "4")
+    unlocked = next(outcome for outcome in events("Outcome") if str(outcome["index"]) == gateway.unlock_index)
+    backups = {backup["index"]: backup["policy_sha256"] for backup in events("Backup")}
+    kept = site.rootgate("journal", "backup", "--journal", "journal.db", gateway.bucket_backup)
+    checks.holds("the removed policy is printed from the journal's file", kept.out, '"Sid": "Locked"')
+    digest = hashlib.sha256(kept.out.encode()).hexdigest()
+    checks.equal("and is the one of the record", backups.get(unlocked["detail"]["backup_index"]), digest)
+    shown = site.rootgate("journal", "list", "--journal", "journal.db", "--limit", "100")
     checks.holds("people can read it", shown.out, "Started", "Intent", "Backup", "Outcome", REASON, OPERATOR)
     text = listed.out + "".join(site.gateway.log)
     checks.true("neither journal nor log holds a secret", not any(secret in text for secret in gateway.secrets), "a secret of AssumeRoot")
@@ -415,8 +552,8 @@ def tamper(gateway):
     checks.true("a receipt proves that the end was cut off", cut.exit == 1 and "cut off" in cut.out, cut.text)
 
 
-PARTS = (reflection, health, unlock_bucket, unlock_queue, root_credentials, assume_root, who_may, explain, bad_input, targets,
-         not_served, every_method, journal, stop, tamper)
+PARTS = (reflection, health, aws_errors, plans, unlock_bucket, unlock_queue, restore, unlock_modes, root_credentials, assume_root,
+         who_may, explain, bad_input, targets, not_served, every_method, journal, stop, tamper)
 
 if __name__ == "__main__":
     main(__doc__, lambda site: Gateway(site).start(), PARTS)

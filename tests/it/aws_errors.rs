@@ -1,5 +1,12 @@
 //! What AWS says, as a caller reads it: one reason each, the AWS code and request id, and the fix.
 
+mod iam;
+mod row;
+mod s3;
+mod session;
+mod sqs;
+mod sts;
+
 use aws_root_simulator::Fault;
 use rootgate::pb::TaskPolicy;
 use tonic::Code;
@@ -7,35 +14,20 @@ use tonic_types::StatusExt;
 
 use crate::harness::{ANALYTICS, AUDITOR, OPERATOR, PAYMENTS, Setup, World, refused};
 
+/// An SCP that denies root everything.
+const DENY_ROOT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*",
+    "Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:root"}}}]}"#;
+/// The same, mended as its denial says.
+const EXEMPTED_ROOT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*",
+    "Condition":{"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*:root"},"Null":{"aws:AssumedRoot":"true"}}}]}"#;
+/// An RCP that denies everybody everything.
+const RESOURCE_DENY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}]}"#;
+/// The same, mended as its denial says.
+const RESOURCE_EXEMPTED: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*",
+    "Condition":{"Null":{"aws:AssumedRoot":"true"}}}]}"#;
 /// The member account that an SCP denies root in.
 const RESTRICTED: &str = "666666666666";
-
-#[tokio::test]
-async fn a_feature_that_is_off_is_named_with_the_command_that_turns_it_on() {
-    let world = World::start().await;
-    world.aws.edit(|aws| aws.organization.root_features.clear());
-    let mut operator = world.as_caller(OPERATOR).await;
-    let refusal = refused(operator.audit(PAYMENTS).await, Code::FailedPrecondition, "FEATURE_NOT_ENABLED");
-    let help = refusal.status.get_details_help().unwrap();
-    assert!(help.links[0].description.contains("enable-organizations-root-credentials-management"), "{help:?}");
-    assert_eq!(refusal.metadata("aws_error_code"), "AccessDenied");
-    assert!(!refusal.metadata("aws_request_id").is_empty());
-    let refusal = refused(
-        operator.unlock_bucket(PAYMENTS, "payments-ledger").await,
-        Code::FailedPrecondition,
-        "FEATURE_NOT_ENABLED",
-    );
-    let help = refusal.status.get_details_help().unwrap();
-    assert!(help.links[0].description.contains("enable-organizations-root-sessions"), "{help:?}");
-}
-
-#[tokio::test]
-async fn trusted_access_that_is_off_is_named() {
-    let world = World::start().await;
-    world.aws.edit(|aws| aws.organization.trusted_services.clear());
-    let result = world.as_caller(OPERATOR).await.audit(PAYMENTS).await;
-    refused(result, Code::FailedPrecondition, "TRUSTED_ACCESS_NOT_ENABLED");
-}
 
 #[tokio::test]
 async fn an_scp_that_denies_root_is_recognised_with_its_fix() {
@@ -69,24 +61,6 @@ async fn throttling_is_retried_by_the_sdk_and_then_told_with_a_time() {
     let refusal =
         refused(world.as_caller(AUDITOR).await.audit(ANALYTICS).await, Code::ResourceExhausted, "AWS_THROTTLED");
     assert!(refusal.status.get_details_retry_info().unwrap().retry_delay.is_some());
-}
-
-#[tokio::test]
-async fn an_aws_that_fails_before_anything_was_done_is_unavailable() {
-    for fault in [Fault::on("sts", "AssumeRoot").status(503), Fault::on("sts", "AssumeRoot").html_500()] {
-        let world = World::start_configured("aws", "attempts_max = 1").await;
-        world.aws.inject(fault.times(1));
-        let result = world.as_caller(AUDITOR).await.audit(ANALYTICS).await;
-        refused(result, Code::Unavailable, "AWS_UNAVAILABLE");
-    }
-}
-
-#[tokio::test]
-async fn an_endpoint_that_does_not_know_the_call_is_the_gateways_own_fault() {
-    let world = World::start().await;
-    world.aws.inject(Fault::on("sts", "AssumeRoot").error(400, "InvalidAction", "Unknown Operation"));
-    let result = world.as_caller(AUDITOR).await.audit(ANALYTICS).await;
-    refused(result, Code::Internal, "AWS_MISCONFIGURED");
 }
 
 #[tokio::test]
@@ -162,12 +136,4 @@ async fn a_policy_that_may_not_be_read_does_not_stop_its_deletion() {
     let done = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
     assert!(done.changed);
     assert_eq!((done.previous_policy.as_str(), done.previous_policy_unreadable.as_str()), ("", "AccessDenied"));
-}
-
-#[tokio::test]
-async fn assume_root_is_refused_like_everything_else() {
-    let world = World::start().await;
-    world.aws.edit(|aws| aws.organization.root_features.clear());
-    let result = world.as_caller(OPERATOR).await.assume_root(PAYMENTS, TaskPolicy::SqsUnlockQueuePolicy).await;
-    refused(result, Code::FailedPrecondition, "FEATURE_NOT_ENABLED");
 }
