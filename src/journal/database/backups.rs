@@ -81,9 +81,10 @@ impl Transaction<'_> {
 
     /// Records from this index on that may be backups of the old form, in order.
     pub(super) async fn old_backup_indexes(&mut self, from: i64, limit: u32) -> Result<Vec<i64>, StoreError> {
-        // `event` is the first member after index and time; a text that a stranger sent has its quotes escaped.
+        // The text first, which is fast; a caller's attribute can look the same, so then the member itself.
         const OLD: &str = "SELECT idx FROM records WHERE idx >= ?1 AND octet_length(body) <= ?2 \
-             AND instr(body, ',\"event\":\"Backup\",') > 0 ORDER BY idx LIMIT ?3";
+             AND instr(body, ',\"event\":\"Backup\",') > 0 \
+             AND iif(json_valid(body), json_extract(body, '$.event') = 'Backup', 1) ORDER BY idx LIMIT ?3";
         let rows = sqlx::query(OLD).bind(from).bind(body_bytes_max()).bind(limit).fetch_all(&mut *self.inner).await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }

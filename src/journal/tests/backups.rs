@@ -71,7 +71,7 @@ async fn a_policy_is_durable_with_its_record_before_the_answer_and_read_back_as_
         policy: POLICY.to_owned(),
     };
     assert_eq!(journal.backup(&id).await.unwrap(), Some(expected.clone()));
-    assert_eq!(journal.backups(&query(None, None, 10)).await.unwrap(), [expected.clone()]);
+    assert_eq!(journal.backups(&query(None, None, 10)).await.unwrap(), std::slice::from_ref(&expected));
     assert_eq!(read_backup(&copy.path, &id).await.unwrap(), Some(expected));
     for absent in [OperationId::generate().to_string(), String::new(), "x".repeat(10_000)] {
         assert_eq!(journal.backup(&absent).await.unwrap(), None);

@@ -369,7 +369,7 @@ async fn a_lost_answer_ends_as_the_truth_where_a_read_can_tell() {
         let (trail, shelf) = kept();
         let changed = change_with(&scripted, &SURGICAL, &Terms::default(), &trail).await;
         assert_eq!(reason(changed), ErrorReason::OutcomeUnknown);
-        assert_eq!(*shelf.0.lock().unwrap(), [before.clone()], "the undo is kept however it ends");
+        assert_eq!(*shelf.0.lock().unwrap(), std::slice::from_ref(&before), "the undo is kept however it ends");
         assert_eq!(scripted.asked().len(), 3, "a change is sent once");
     }
 }
