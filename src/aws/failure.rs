@@ -71,6 +71,8 @@ const BROKER_HELP: Help = Help {
             policy and, for the gateway's role, in the broker role's trust policy",
     url: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html",
 };
+const SCP_PAGE: &str = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html";
+const RCP_PAGE: &str = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html";
 const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html";
 
 impl AwsFailure {
@@ -200,6 +202,9 @@ impl AwsFailure {
     /// Reason, words and fix. AWS has one code for six causes of a denial: the message text is a hint for people, and
     /// never grants anything.
     fn explain(&self) -> (ErrorReason, &'static str, Option<Help>) {
+        if let Some(denial) = self.denied_to_the_gateway() {
+            return denial;
+        }
         let message = self.message.to_ascii_lowercase();
         match self.code.as_deref().unwrap_or_default() {
             NOT_OFFERED if self.fate == Fate::NotSent => (
@@ -258,6 +263,29 @@ impl AwsFailure {
             | "InvalidInputException"
             | "InvalidBucketName" => (ErrorReason::AwsRejected, "AWS does not accept a value of the request", None),
             _ => self.explain_status(),
+        }
+    }
+
+    /// Root sessions and broker sessions are asked for as the gateway or a broker role: what an organization's policy denies
+    /// there, it denies to them and not to root.
+    fn denied_to_the_gateway(&self) -> Option<(ErrorReason, &'static str, Option<Help>)> {
+        if self.service != "sts" || !self.is(&["AccessDenied", "AccessDeniedException"]) {
+            return None;
+        }
+        let message = self.message.to_ascii_lowercase();
+        let cause = |reason, cause, words, url| Some((reason, cause, Some(Help { words, url })));
+        if message.contains("no service control policy allows") {
+            let words = "allow the action in the SCPs on the path from the organization's root to the gateway's account";
+            cause(ErrorReason::ScpDeny, "no service control policy allows it to the gateway's role", words, SCP_PAGE)
+        } else if message.contains("service control policy") {
+            let words = "exempt the gateway's and the broker roles in that SCP, as deploy/aws/deny-assume-root-to-others.scp.json does";
+            let denied = "a service control policy on the gateway's own account denies it to the gateway's role";
+            cause(ErrorReason::ScpDeny, denied, words, SCP_PAGE)
+        } else if message.contains("resource control policy") {
+            let words = "exempt the gateway's and the broker roles in that RCP";
+            cause(ErrorReason::RcpDeny, "a resource control policy denies it to the gateway's role", words, RCP_PAGE)
+        } else {
+            None
         }
     }
 
