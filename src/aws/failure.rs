@@ -71,7 +71,8 @@ const BROKER_HELP: Help = Help {
             policy and, for the gateway's role, in the broker role's trust policy",
     url: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html",
 };
-const SCP_PAGE: &str = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html";
+const SCP_PAGE: &str =
+    "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html";
 const RCP_PAGE: &str = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html";
 const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html";
 
@@ -275,7 +276,8 @@ impl AwsFailure {
         let message = self.message.to_ascii_lowercase();
         let cause = |reason, cause, words, url| Some((reason, cause, Some(Help { words, url })));
         if message.contains("no service control policy allows") {
-            let words = "allow the action in the SCPs on the path from the organization's root to the gateway's account";
+            let words =
+                "allow the action in the SCPs on the path from the organization's root to the gateway's account";
             cause(ErrorReason::ScpDeny, "no service control policy allows it to the gateway's role", words, SCP_PAGE)
         } else if message.contains("service control policy") {
             let words = "exempt the gateway's and the broker roles in that SCP, as deploy/aws/deny-assume-root-to-others.scp.json does";
@@ -373,5 +375,39 @@ fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, code: Option<
             _ => Fate::Unknown,
         },
         _ => Fate::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests_of_denials {
+    use super::*;
+
+    fn told(service: &'static str, operation: &'static str, why: &str) -> (ErrorReason, &'static str, &'static str) {
+        let failure = AwsFailure {
+            status: Some(403),
+            code: Some("AccessDenied".to_owned()),
+            fate: Fate::Refused,
+            ..AwsFailure::nonsense(service, operation, why)
+        };
+        let (reason, words, help) = failure.explain();
+        (reason, words, help.map_or("", |help| help.words))
+    }
+
+    #[test]
+    fn what_the_organization_denies_to_the_gateway_is_not_called_denied_to_root() {
+        let explicit = "... sts:AssumeRole on resource: ... with an explicit deny in a service control policy";
+        let implicit = "... because no service control policy allows the sts:AssumeRoot action";
+        let of_resources = "... with an explicit deny in a resource control policy";
+        for operation in ["AssumeRoot", "AssumeRole"] {
+            let (reason, words, help) = told("sts", operation, explicit);
+            assert_eq!(reason, ErrorReason::ScpDeny);
+            assert!(words.contains("to the gateway's role") && help.contains("deny-assume-root-to-others"), "{help}");
+            let (reason, _, help) = told("sts", operation, implicit);
+            assert_eq!(reason, ErrorReason::ScpDeny);
+            assert!(help.starts_with("allow the action in the SCPs on the path"), "{help}");
+            assert_eq!(told("sts", operation, of_resources).0, ErrorReason::RcpDeny);
+        }
+        assert!(told("iam", "GetAccountSummary", explicit).2.contains("aws:AssumedRoot"));
+        assert_eq!(told("sts", "AssumeRole", "not authorized").2, BROKER_HELP.words);
     }
 }
