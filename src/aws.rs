@@ -3,6 +3,7 @@
 //! A root session is opened with a [`Permit`], for the account and the task policy that the permitted operation names,
 //! lives for that one operation and is dropped. Every answered call leaves its request id in the [`Trail`].
 
+mod attempts;
 mod broker;
 mod change;
 mod directory;

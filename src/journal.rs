@@ -55,10 +55,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::clock::Timestamp;
+
 /// Handle of the one writer. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Journal {
     path: Arc<Path>,
+    last_recorded_at: Option<Timestamp>,
     commands: mpsc::Sender<writer::Command>,
     health: watch::Receiver<Health>,
     stalled: watch::Receiver<bool>,

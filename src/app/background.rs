@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     task::JoinSet,
-    time::sleep,
+    time::{Instant, sleep},
 };
 
 use super::reload::{Reload, ReloadParts};
@@ -23,6 +23,10 @@ use crate::{
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(6 * 60 * 60);
 /// After a failure. The journal's own health tells of it meanwhile.
 const EXPIRY_RETRY: Duration = Duration::from_secs(5 * 60);
+
+/// A clock that is further ahead than this is taken for wrong: what it would expire cannot be brought back. A gateway that
+/// was down for longer expires nothing until it is started once more.
+const AHEAD_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// What reads the organization from AWS; none if it does not come from there.
 pub(super) fn tree_reader(config: &Config, platform: &Platform) -> Option<TreeReader> {
@@ -58,8 +62,15 @@ pub(super) fn start(parts: ReloadParts, reader: Option<TreeReader>, hang_up: Opt
 
 /// Deletes the policies that were kept long enough, now and again and again.
 async fn expire_backups(journal: Journal, clock: Arc<dyn Clock>, retention: Duration) {
+    let (last_known, since) = (journal.last_recorded_at().unwrap_or_else(|| clock.now()), Instant::now());
     loop {
-        let pause = match journal.expire_backups(before(clock.now(), retention)).await {
+        let now = clock.now();
+        if before(now, since.elapsed() + AHEAD_MAX) > last_known {
+            tracing::warn!(%now, %last_known, "the clock is implausibly far ahead of the journal, so no kept policy is deleted; set the clock right, or start the gateway again if it is right");
+            sleep(EXPIRY_INTERVAL).await;
+            continue;
+        }
+        let pause = match journal.expire_backups(before(now, retention)).await {
             Ok(0) => EXPIRY_INTERVAL,
             Ok(count) => {
                 tracing::info!(count, "policies that were kept long enough were deleted");
@@ -95,6 +106,8 @@ mod tests {
         types::{Kind, OperationId},
     };
 
+    const DAY: Duration = Duration::from_secs(86_400);
+
     async fn keep(journal: &Journal) -> String {
         let operation_id = OperationId::generate();
         let backup = Backup {
@@ -121,10 +134,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn backups_expire_at_the_start_and_again_while_the_gateway_runs() {
-        const DAY: Duration = Duration::from_secs(86_400);
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
-        let opened = crate::journal::Journal::open(&directory.path().join("journal.db"), clock.clone()).await.unwrap();
+        let opened = Journal::open(&directory.path().join("journal.db"), clock.clone()).await.unwrap();
         let journal = opened.journal;
         let first = keep(&journal).await;
         clock.advance(3 * DAY);
@@ -138,5 +150,29 @@ mod tests {
         journal.close().await.unwrap();
         assert!(!task.is_finished(), "no failure ends it");
         task.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_far_ahead_of_the_journal_expires_nothing() {
+        for wrong_from_the_start in [true, false] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("journal.db");
+            let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
+            let before = Journal::open(&path, clock.clone()).await.unwrap().journal;
+            let id = keep(&before).await;
+            before.close().await.unwrap();
+            if wrong_from_the_start {
+                clock.advance(400 * DAY);
+            }
+            let journal = Journal::open(&path, clock.clone()).await.unwrap().journal;
+            let task = tokio::spawn(expire_backups(journal.clone(), clock.clone(), 2 * DAY));
+            sleep(EXPIRY_INTERVAL / 2).await;
+            clock.advance(400 * DAY);
+            sleep(2 * EXPIRY_INTERVAL).await;
+            // Behind whatever the task asked for.
+            keep(&journal).await;
+            assert!(journal.backup(&id).await.unwrap().is_some(), "{wrong_from_the_start}");
+            task.abort();
+        }
     }
 }

@@ -11,7 +11,7 @@ use aws_lc_rs::digest;
 use aws_sdk_sts::{Client, operation::assume_role::builders::AssumeRoleFluentBuilder, types::Tag};
 use serde_json::json;
 
-use super::{AwsFailure, Platform, Trail, session::Ask};
+use super::{AwsFailure, Platform, Trail, attempts::Attempts, change, session::Ask};
 use crate::types::{Kind, OperationId, RoleArn, TaskPolicy, Ticket, hex};
 
 /// The roles through which root sessions are opened.
@@ -60,14 +60,17 @@ impl Broker {
     }
 
     /// A session that may do nothing but open this one root session.
-    pub(super) async fn open(&self, ask: &Ask, trail: &Trail) -> Result<Brokered, AwsFailure> {
+    pub(super) async fn open(&self, ask: &Ask, trail: &Trail, attempts: &Attempts) -> Result<Brokered, AwsFailure> {
         let role = self.roles.role(ask.task_policy).ok_or_else(AwsFailure::not_offered)?;
         let lacking = |what: &str| AwsFailure::not_sent("sts", "AssumeRole", what);
         let id = trail.operation_id().ok_or_else(|| lacking("a broker session was asked for without an operation"))?;
         let source_identity = source_identity(&ask.origin.caller);
         let call = self.call(role, ask, id, &source_identity)?;
-        let answer = trail.note("sts", "AssumeRole", call.send().await);
-        let output = answer.map_err(AwsFailure::before_the_act)?;
+        let answer = attempts.until_clear(|| async {
+            let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
+            trail.note("sts", "AssumeRole", call.clone().customize().config_override(once).send().await)
+        });
+        let output = answer.await.map_err(AwsFailure::before_the_act)?;
         let credentials = output.credentials.ok_or_else(|| lacking("AWS answered success without credentials"))?;
         let expires_after = credentials.expiration.try_into().ok();
         let credentials = Credentials::new(
@@ -155,17 +158,24 @@ const SOURCE_IDENTITY_LENGTH_MAX: usize = 64;
 /// 8 bytes of SHA-256. Callers can have a hand in their own names, so that it has to be hard to find another with the same.
 const DIGEST_LENGTH: usize = 8;
 
-/// A caller's subject as a source identity: as it is where it fits, else made readable and told apart by a digest. Two
-/// subjects never share one.
+/// A caller's subject as a source identity: as it is where it fits and does not look like it had a digest, else made readable
+/// and told apart by a digest. So two subjects never share one.
 fn source_identity(subject: &str) -> String {
     let cleaned: String = clean(subject, SOURCE_IDENTITY_ALPHABET).collect();
-    if cleaned == subject && (2..=SOURCE_IDENTITY_LENGTH_MAX).contains(&subject.len()) {
+    let fits = cleaned == subject && (2..=SOURCE_IDENTITY_LENGTH_MAX).contains(&subject.len());
+    if fits && !looks_told_apart(subject) {
         return cleaned;
     }
     let sha256 = digest::digest(&digest::SHA256, subject.as_bytes());
     let told_apart = hex(sha256.as_ref().get(..DIGEST_LENGTH).unwrap_or_default());
     let readable = SOURCE_IDENTITY_LENGTH_MAX - told_apart.len() - 1;
     format!("{}-{told_apart}", cleaned.chars().take(readable).collect::<String>())
+}
+
+/// Whether a subject ends as a digest would, so that it could be another subject's source identity.
+fn looks_told_apart(subject: &str) -> bool {
+    let is_digest = |end: &str| end.len() == 2 * DIGEST_LENGTH && end.bytes().all(|byte| byte.is_ascii_hexdigit());
+    subject.rsplit_once('-').is_some_and(|(_, end)| is_digest(end))
 }
 
 fn clean<'a>(text: &'a str, also: &'a [u8]) -> impl Iterator<Item = char> + 'a {

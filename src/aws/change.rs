@@ -14,7 +14,7 @@ use super::{AwsFailure, Fate, Trail, failure::THROTTLED};
 /// Attempts at a call that is throttled.
 const ATTEMPTS_MAX: u32 = 4;
 /// Wait before the second attempt; doubled before each further one.
-const BACKOFF: Duration = Duration::from_millis(250);
+pub(super) const BACKOFF: Duration = Duration::from_millis(250);
 
 /// The SDK's part: one attempt.
 pub(super) fn one_attempt() -> RetryConfig {

@@ -1,5 +1,6 @@
 //! A failed AWS call: what AWS said, whether it can have acted nevertheless, and what the caller is told.
 
+mod denied;
 mod sdk;
 
 use std::{fmt, time::Duration};
@@ -7,7 +8,10 @@ use std::{fmt, time::Duration};
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use self::sdk::{fate, request_id, sdk_words};
+use self::{
+    denied::{BROKER_HELP, denied},
+    sdk::{fate, request_id, sdk_words},
+};
 use crate::error::{Error, ErrorReason, Help};
 
 /// Whether a failed call can have acted.
@@ -69,13 +73,6 @@ const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 
 /// After so long, a throttled call may be tried again.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
-
-const BROKER_HELP: Help = Help {
-    words: "allow sts:AssumeRole, sts:SetSourceIdentity and sts:TagSession on the broker role, both in the gateway's own \
-            policy and, for the gateway's role, in the broker role's trust policy",
-    url: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html",
-};
-const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html";
 
 impl AwsFailure {
     /// Reads the SDK's error.
@@ -211,6 +208,9 @@ impl AwsFailure {
     /// Reason, words and fix. AWS has one code for six causes of a denial: the message text is a hint for people, and
     /// never grants anything.
     fn explain(&self) -> (ErrorReason, &'static str, Option<Help>) {
+        if let Some(denial) = self.denied_to_the_gateway() {
+            return denial;
+        }
         let message = self.message.to_ascii_lowercase();
         match self.code.as_deref().map(bare).unwrap_or_default() {
             NOT_OFFERED if self.fate == Fate::NotSent => (
@@ -289,32 +289,6 @@ impl AwsFailure {
             (Fate::NotSent, _) => (ErrorReason::AwsUnavailable, "the request could not be sent to AWS", None),
             (Fate::Unknown, _) => (ErrorReason::AwsUnavailable, "AWS did not answer properly", None),
         }
-    }
-}
-
-fn denied(message: &str) -> (ErrorReason, &'static str, Option<Help>) {
-    if message.contains("root sessions feature is not enabled") {
-        let words = "aws iam enable-organizations-root-sessions, as the management account";
-        let help = Some(Help { words, url: FEATURES_PAGE });
-        (ErrorReason::FeatureNotEnabled, "the RootSessions feature of the organization is off", help)
-    } else if message.contains("root credentials management feature is not enabled") {
-        let words = "aws iam enable-organizations-root-credentials-management, as the management account";
-        let help = Some(Help { words, url: FEATURES_PAGE });
-        (ErrorReason::FeatureNotEnabled, "the RootCredentialsManagement feature of the organization is off", help)
-    } else if message.contains("service not enabled for aws organizations") {
-        let words = "aws organizations enable-aws-service-access --service-principal iam.amazonaws.com";
-        let help = Some(Help { words, url: FEATURES_PAGE });
-        (ErrorReason::TrustedAccessNotEnabled, "trusted access for IAM is off in the organization", help)
-    } else if message.contains("service control policy") {
-        let words = "exempt centralized root in the SCP: add \"Null\": {\"aws:AssumedRoot\": \"true\"} to the condition of the Deny";
-        let url = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_examples_general.html";
-        (ErrorReason::ScpDeny, "a service control policy denies it to root", Some(Help { words, url }))
-    } else if message.contains("resource control policy") {
-        let words = "exempt centralized root in the RCP too: add \"Null\": {\"aws:AssumedRoot\": \"true\"} to the condition of the Deny";
-        let url = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html";
-        (ErrorReason::RcpDeny, "a resource control policy denies it, which binds root too", Some(Help { words, url }))
-    } else {
-        (ErrorReason::AwsAccessDenied, "AWS denies it", None)
     }
 }
 

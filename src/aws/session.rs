@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use super::{
     AwsFailure, BrokerRoles, BucketPolicies, Platform, QueuePolicies, RootCredentials, Trail,
+    attempts::Attempts,
     broker::{Broker, Brokered, Origin},
     change,
     lease::Lease,
-    pace::Pace,
 };
 use crate::{
     clock::Timestamp,
@@ -45,7 +45,7 @@ pub struct IssuedCredentials {
 pub(super) struct Sts {
     client: Client,
     broker: Option<Broker>,
-    pace: Pace,
+    attempts: Attempts,
 }
 
 impl Sts {
@@ -56,11 +56,11 @@ impl Sts {
     pub(super) fn new(platform: &Arc<Platform>, broker: Option<BrokerRoles>) -> Self {
         let client = Client::new(&platform.as_gateway());
         let broker = broker.map(|roles| Broker::new(Arc::clone(platform), client.clone(), roles));
-        Self { client, broker, pace: Pace::new(platform.settings().assume_root_per_second_max) }
+        Self { client, broker, attempts: Attempts::new(platform.settings()) }
     }
 
-    /// `sts:AssumeRoot` for an act of the gateway's own, and when it was sent. Retries are harmless: each issues one more
-    /// short session, of which only the last is used.
+    /// `sts:AssumeRoot` for an act of the gateway's own, and when it was sent. Attempts that got no answer stay on the trail:
+    /// each may have opened one more short session, which nobody holds.
     pub(super) async fn assume_root(
         &self,
         ask: &Ask,
@@ -68,30 +68,32 @@ impl Sts {
     ) -> Result<(IssuedCredentials, Instant), AwsFailure> {
         let asker = self.asker(ask, trail).await?;
         trail.asks_for_session();
-        let asked_at = Instant::now();
-        let output = trail.note("sts", "AssumeRoot", asker.call(ask).send().await)?;
-        Ok((asker.read(output, trail)?, asked_at))
+        let answer = self.attempts.until_clear(|| async {
+            let asked_at = Instant::now();
+            Ok((asker.send_once(ask, trail).await?, asked_at))
+        });
+        let (output, asked_at) = answer.await?;
+        // With a session that cannot be used the act was not begun.
+        let issued = asker.read(output, trail).map_err(AwsFailure::before_the_act)?;
+        Ok((issued, asked_at))
     }
 
-    /// The same for credentials that are handed out: sent once, so that a failure says what became of it.
+    /// The same for credentials that are handed out: what got no answer is not sent again, so that a failure says what
+    /// became of it.
     pub(super) async fn issue(&self, ask: &Ask, trail: &Trail) -> Result<IssuedCredentials, AwsFailure> {
         let asker = self.asker(ask, trail).await?;
         trail.asks_for_session();
-        let output = change::send(trail, "sts", "AssumeRoot", || async {
-            let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
-            let call = asker.call(ask).customize().config_override(once);
-            trail.note("sts", "AssumeRoot", call.send().await)
-        });
+        let output = change::send(trail, "sts", "AssumeRoot", || asker.send_once(ask, trail));
         asker.read(output.await?, trail)
     }
 
     /// Whoever asks AWS for the root session, in its turn.
     async fn asker(&self, ask: &Ask, trail: &Trail) -> Result<Asker, AwsFailure> {
-        self.pace.turn().await;
+        self.attempts.turn().await;
         let Some(broker) = &self.broker else {
             return Ok(Asker { client: self.client.clone(), source_identity: None });
         };
-        let Brokered { client, source_identity } = broker.open(ask, trail).await?;
+        let Brokered { client, source_identity } = broker.open(ask, trail, &self.attempts).await?;
         Ok(Asker { client, source_identity: Some(source_identity) })
     }
 }
@@ -104,6 +106,11 @@ struct Asker {
 }
 
 impl Asker {
+    async fn send_once(&self, ask: &Ask, trail: &Trail) -> Result<AssumeRootOutput, AwsFailure> {
+        let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
+        trail.note("sts", "AssumeRoot", self.call(ask).customize().config_override(once).send().await)
+    }
+
     fn call(&self, ask: &Ask) -> AssumeRootFluentBuilder {
         let policy = PolicyDescriptorType::builder().arn(ask.task_policy.arn()).build();
         let call = self.client.assume_root().target_principal(ask.account.as_str()).task_policy_arn(policy);
@@ -111,23 +118,29 @@ impl Asker {
     }
 
     fn read(&self, output: AssumeRootOutput, trail: &Trail) -> Result<IssuedCredentials, AwsFailure> {
-        let Some(credentials) = output.credentials else {
-            return Err(AwsFailure::nonsense("sts", "AssumeRoot", "AWS answered success without credentials"));
-        };
-        if let Some(expected) =
-            self.source_identity.as_deref().filter(|set| output.source_identity.as_deref() != Some(*set))
-        {
-            let access_key_id = &credentials.access_key_id;
-            tracing::warn!(expected, access_key_id, "the root session did not inherit the caller's source identity");
-        }
-        trail.opened(&credentials.access_key_id);
-        Ok(IssuedCredentials {
-            expiration: Timestamp::from_unix(credentials.expiration.secs(), credentials.expiration.subsec_nanos()),
-            access_key_id: credentials.access_key_id,
-            secret_access_key: credentials.secret_access_key,
-            session_token: credentials.session_token,
-        })
+        read(output, self.source_identity.as_deref(), trail)
     }
+}
+
+/// The session that AWS opened, unless CloudTrail would not name its caller.
+fn read(
+    output: AssumeRootOutput,
+    source_identity: Option<&str>,
+    trail: &Trail,
+) -> Result<IssuedCredentials, AwsFailure> {
+    let nonsense = |what: &str| AwsFailure::nonsense("sts", "AssumeRoot", what);
+    let credentials = output.credentials.ok_or_else(|| nonsense("AWS answered success without credentials"))?;
+    // Whatever becomes of it, this session is there.
+    trail.opened(&credentials.access_key_id);
+    if source_identity.is_some() && source_identity != output.source_identity.as_deref() {
+        return Err(nonsense("the root session did not inherit the caller's source identity"));
+    }
+    Ok(IssuedCredentials {
+        expiration: Timestamp::from_unix(credentials.expiration.secs(), credentials.expiration.subsec_nanos()),
+        access_key_id: credentials.access_key_id,
+        secret_access_key: credentials.secret_access_key,
+        session_token: credentials.session_token,
+    })
 }
 
 /// What a root session is asked for.
@@ -184,5 +197,34 @@ impl RootSession {
     fn sdk_config(&self, region: &Region) -> SdkConfig {
         let config = self.platform.sdk_config(region, self.lease.credentials());
         config.into_builder().identity_cache(IdentityCache::no_cache()).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sts::types::Credentials;
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+    use crate::aws::Fate;
+
+    fn opened(source_identity: Option<&str>) -> AssumeRootOutput {
+        let credentials = Credentials::builder().access_key_id("ASIAEXAMPLE").secret_access_key("s").session_token("t");
+        let credentials = credentials.expiration(DateTime::from_secs(1_795_286_154)).build().unwrap();
+        let output = AssumeRootOutput::builder().credentials(credentials);
+        output.set_source_identity(source_identity.map(ToOwned::to_owned)).build()
+    }
+
+    #[test]
+    fn a_session_without_its_callers_name_is_not_used_but_recorded() {
+        for inherited in [None, Some("bob"), Some("")] {
+            let trail = Trail::default();
+            let failure = read(opened(inherited), Some("alice"), &trail).err().unwrap();
+            assert_eq!(failure.fate, Fate::Unknown, "{inherited:?}");
+            assert_eq!(trail.access_key_id().unwrap(), "ASIAEXAMPLE");
+        }
+        for (inherited, expected) in [(Some("alice"), Some("alice")), (None, None), (Some("alice"), None)] {
+            assert!(read(opened(inherited), expected, &Trail::default()).is_ok(), "{inherited:?} {expected:?}");
+        }
     }
 }

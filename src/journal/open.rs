@@ -73,9 +73,11 @@ impl Journal {
         let identity = Identity::of(&path).await.map_err(|failure| OpenError::Unwritable(Arc::new(failure)))?;
         let mut writer = Writer::new(guarded, clock, bounds, (database, identity), head)?;
         close_interrupted(&mut writer, &interrupted, bounds.batch_events_max).await?;
+        let last_recorded_at = head.map(|head| head.recorded_at);
         let (commands, waiting) = mpsc::channel(bounds.queue_events_max);
         let journal = Self {
             path,
+            last_recorded_at,
             commands,
             health: writer.watchdog().health(),
             stalled: writer.watchdog().stalled(),
@@ -85,6 +87,12 @@ impl Journal {
         let head = writer.head();
         tokio::spawn(writer.run(waiting));
         Ok(Opened { journal, interrupted, head })
+    }
+
+    /// When the last record was made that the journal held before this opening.
+    #[must_use]
+    pub const fn last_recorded_at(&self) -> Option<Timestamp> {
+        self.last_recorded_at
     }
 }
 

@@ -70,6 +70,19 @@ async fn an_act_takes_one_more_call_and_aws_names_the_caller_in_all_of_them() {
 }
 
 #[tokio::test]
+async fn sessions_whose_answers_were_lost_are_on_the_receipt() {
+    let world = world().await;
+    world.aws.inject(Fault::on("sts", "AssumeRole").lose_reply());
+    world.aws.inject(Fault::on("sts", "AssumeRoot").lose_reply());
+    let done = world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
+    let asked = ["sts:AssumeRole", "sts:AssumeRole", "sts:AssumeRoot", "sts:AssumeRoot"];
+    assert_eq!(world.acts_on_aws()[..4], asked);
+    let told = done.receipt.unwrap().aws_calls;
+    let told: Vec<_> = told[..4].iter().map(|call| (call.operation.as_str(), call.error_code.as_str())).collect();
+    assert_eq!(told, [("AssumeRole", "NoAnswer"), ("AssumeRole", ""), ("AssumeRoot", "NoAnswer"), ("AssumeRoot", "")]);
+}
+
+#[tokio::test]
 async fn every_act_works_through_a_broker() {
     let world = world().await;
     let mut operator = world.as_caller(OPERATOR).await;

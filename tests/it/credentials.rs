@@ -200,7 +200,14 @@ async fn what_aws_refuses_is_told_with_its_code_and_the_help() {
     let said = desk.ask_as("alice", &[]).await;
     said.failed(
         REFUSED,
-        &["aws_error_code: AccessDenied", "aws_request_id: ", "account_id: 333333333333", "\n  help: "],
+        &[
+            "error: SCP_DENY: ",
+            "on the gateway's own account denies it to the gateway's role",
+            "aws_error_code: AccessDenied",
+            "aws_request_id: ",
+            "account_id: 333333333333",
+            "\n  help: exempt the gateway's and the broker roles in that SCP",
+        ],
     );
     desk.site.aws.inject(Fault::on("sts", "AssumeRoot").throttle().times(50));
     desk.ask_as("alice", &[]).await.failed(UNAVAILABLE, &["error: AWS_THROTTLED: ", "\n  try again in "]);

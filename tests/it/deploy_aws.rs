@@ -7,6 +7,7 @@ use aws_root_simulator::{
     Scenario, Simulator,
     world::{CredentialStatus, IamPrincipal, RootAccessKey},
 };
+use aws_sdk_sts::types::Tag;
 use rootgate::pb::{CredentialKind, TaskPolicy};
 use tonic::Code;
 
@@ -79,7 +80,7 @@ async fn the_gateway_does_everything_through_its_brokers_under_both_scps() {
 async fn the_gateway_does_everything_without_brokers() {
     let world = World::start().await;
     deploy(&world.aws, "gateway-role-without-broker.json");
-    bind(&world.aws, GATEWAY_ACCOUNT, "deny-assume-root-to-others.scp.json");
+    bind(&world.aws, GATEWAY_ACCOUNT, "deny-assume-root-to-others-without-broker.scp.json");
     bind(&world.aws, PAYMENTS, "deny-root-except-assumed-root.scp.json");
     does_everything(&world).await;
 }
@@ -113,15 +114,22 @@ async fn the_trust_policy_takes_the_gateway_only_and_only_with_a_caller() {
     deploy(&aws, "gateway-role.json");
     aws.edit(|aws| aws.account_mut(GATEWAY_ACCOUNT).unwrap().principals.push(power_user()));
     let role = format!("arn:aws:iam::{GATEWAY_ACCOUNT}:role/rootgate-broker-audit");
-    for (who, source_identity, session, allowed) in [
-        ("gateway", Some("alice"), "rootgate-1", true),
-        ("gateway", None, "rootgate-1", false),
-        ("gateway", Some("alice"), "other", false),
-        ("power-user", Some("alice"), "rootgate-1", false),
+    let tags = ["operation", "operation_id", "caller"];
+    for (who, source_identity, session, left_out, allowed) in [
+        ("gateway", Some("alice"), "rootgate-1", None, true),
+        ("gateway", None, "rootgate-1", None, false),
+        ("gateway", Some("alice"), "other", None, false),
+        ("gateway", Some("alice"), "rootgate-1", Some(tags[0]), false),
+        ("gateway", Some("alice"), "rootgate-1", Some(tags[1]), false),
+        ("gateway", Some("alice"), "rootgate-1", Some(tags[2]), false),
+        ("power-user", Some("alice"), "rootgate-1", None, false),
     ] {
         let call = sts(&aws, static_key(aws.access_key(who).unwrap())).assume_role().role_arn(&role);
         let call = call.role_session_name(session).set_source_identity(source_identity.map(ToOwned::to_owned));
-        assert_eq!(call.send().await.is_ok(), allowed, "{who} {source_identity:?} {session}");
+        let call = tags.into_iter().filter(|tag| left_out != Some(*tag)).fold(call, |call, tag| {
+            call.tags(Tag::builder().key(format!("rootgate:{tag}")).value("x").build().unwrap())
+        });
+        assert_eq!(call.send().await.is_ok(), allowed, "{who} {source_identity:?} {session} {left_out:?}");
     }
 }
 
@@ -132,13 +140,35 @@ fn power_user() -> IamPrincipal {
 }
 
 #[tokio::test]
-async fn the_scp_keeps_everybody_else_from_going_around_the_gateway() {
-    let aws = Simulator::start(Scenario::example()).await.unwrap();
-    aws.edit(|aws| aws.account_mut(GATEWAY_ACCOUNT).unwrap().principals.push(power_user()));
-    let power_user = sts(&aws, static_key(aws.access_key("power-user").unwrap()));
-    assume_root(&power_user, PAYMENTS, TIERS[0].1).await.expect("without the SCP nothing stops it");
-    bind(&aws, GATEWAY_ACCOUNT, "deny-assume-root-to-others.scp.json");
-    assert_eq!(assume_root(&power_user, PAYMENTS, TIERS[0].1).await, Err("AccessDenied".to_owned()));
+async fn the_scps_keep_everybody_else_from_going_around_the_gateway() {
+    let task = TIERS[0].1;
+    let brokers = TIERS.map(|(tier, _)| format!("rootgate-broker-{tier}"));
+    for (scp, exempt) in [
+        ("deny-assume-root-to-others.scp.json", brokers.to_vec()),
+        ("deny-assume-root-to-others-without-broker.scp.json", vec!["gateway".to_owned()]),
+    ] {
+        let aws = Simulator::start(Scenario::example()).await.unwrap();
+        deploy(&aws, "gateway-role.json");
+        let everything = power_user().policies;
+        aws.edit(|aws| {
+            let principals = &mut aws.account_mut(GATEWAY_ACCOUNT).unwrap().principals;
+            principals.extend([power_user(), IamPrincipal::role(GATEWAY_ACCOUNT, "rootgate-broker-evil")]);
+            // So that nothing but the SCP stops anybody.
+            principals.iter_mut().for_each(|principal| principal.policies.clone_from(&everything));
+        });
+        let everybody: Vec<&str> =
+            brokers.iter().map(String::as_str).chain(["gateway", "power-user", "rootgate-broker-evil"]).collect();
+        let may = async |who: &str| {
+            assume_root(&sts(&aws, static_key(aws.access_key(who).unwrap())), PAYMENTS, task).await.is_ok()
+        };
+        for who in &everybody {
+            assert!(may(who).await, "without the SCP nothing stops {who}");
+        }
+        bind(&aws, GATEWAY_ACCOUNT, scp);
+        for who in &everybody {
+            assert_eq!(may(who).await, exempt.iter().any(|exempt| exempt == who), "{scp} {who}");
+        }
+    }
 }
 
 #[tokio::test]

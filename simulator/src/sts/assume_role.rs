@@ -120,10 +120,13 @@ fn permitted(turn: &Turn<'_>, input: &Input<'_>) -> Result<(String, IamPrincipal
     {
         return Err(denied("sts:SetSourceIdentity"));
     }
+    let tag_keys: Vec<String> = input.tags.iter().map(|(key, _)| format!("aws:RequestTag/{key}")).collect();
+    let tags = tag_keys.iter().zip(&input.tags).map(|(key, (_, value))| (key.as_str(), value.as_str()));
     let keys: Vec<(&str, &str)> =
         [("sts:RoleSessionName", Some(input.session_name)), ("sts:SourceIdentity", input.source_identity)]
             .into_iter()
             .filter_map(|(key, value)| Some((key, value?)))
+            .chain(tags)
             .collect();
     let asked = [
         ("sts:AssumeRole", true),

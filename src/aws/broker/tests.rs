@@ -62,6 +62,16 @@ fn subjects_that_look_alike_keep_apart() {
 }
 
 #[test]
+fn nobody_is_called_what_another_is_told_apart_by() {
+    let of_alice = source_identity("spiffe://example.org/ops/alice");
+    let of_mallory = source_identity(&of_alice);
+    assert_ne!(of_mallory, of_alice);
+    assert!(is_source_identity(&of_mallory), "{of_mallory}");
+    let uuid = "9f1c2d34-5678-4abc-8def-0123456789ab";
+    assert_eq!(source_identity(uuid), uuid, "a last group of 12 digits is no digest");
+}
+
+#[test]
 fn a_tag_keeps_what_aws_allows_and_no_more() {
     assert_eq!(tag_value("spiffe://example.org/ops/alice"), "spiffe://example.org/ops/alice");
     assert_eq!(tag_value("SEC-1 <x>\n#é"), "SEC-1 -x----");
@@ -78,6 +88,17 @@ proptest! {
     #[test]
     fn every_subject_has_a_source_identity_that_aws_takes(subject in "\\PC{0,200}") {
         prop_assert!(is_source_identity(&source_identity(&subject)), "{subject:?}");
+    }
+
+    #[test]
+    fn no_source_identity_is_another_subjects(subject in "\\PC{0,70}", rounds in 1_usize..4) {
+        let mut subjects = vec![subject];
+        for _ in 0..rounds {
+            subjects.push(source_identity(&subjects[subjects.len() - 1]));
+        }
+        let different: BTreeSet<&String> = subjects.iter().collect();
+        let identities: BTreeSet<String> = subjects.iter().map(|subject| source_identity(subject)).collect();
+        prop_assert_eq!(identities.len(), different.len(), "{:?}", subjects);
     }
 
     #[test]

@@ -111,3 +111,32 @@ fn what_aws_said_is_there_whether_it_refused_or_left_it_open() {
     let silent = AwsFailure::of_a_plan("iam", "DeleteAccessKey").into_unknown();
     assert!(!silent.metadata().contains_key("aws_error_code"), "a word of our own is no code of AWS's");
 }
+
+fn told(service: &'static str, operation: &'static str, why: &str) -> (ErrorReason, &'static str, &'static str) {
+    let failure = AwsFailure {
+        status: Some(403),
+        code: Some("AccessDenied".to_owned()),
+        fate: Fate::Refused,
+        ..AwsFailure::nonsense(service, operation, why)
+    };
+    let (reason, words, help) = failure.explain();
+    (reason, words, help.map_or("", |help| help.words))
+}
+
+#[test]
+fn what_the_organization_denies_to_the_gateway_is_not_called_denied_to_root() {
+    let explicit = "... sts:AssumeRole on resource: ... with an explicit deny in a service control policy";
+    let implicit = "... because no service control policy allows the sts:AssumeRoot action";
+    let of_resources = "... with an explicit deny in a resource control policy";
+    for operation in ["AssumeRoot", "AssumeRole"] {
+        let (reason, words, help) = told("sts", operation, explicit);
+        assert_eq!(reason, ErrorReason::ScpDeny);
+        assert!(words.contains("to the gateway's role") && help.contains("deny-assume-root-to-others"), "{help}");
+        let (reason, _, help) = told("sts", operation, implicit);
+        assert_eq!(reason, ErrorReason::ScpDeny);
+        assert!(help.starts_with("allow the action in the SCPs on the path"), "{help}");
+        assert_eq!(told("sts", operation, of_resources).0, ErrorReason::RcpDeny);
+    }
+    assert!(told("iam", "GetAccountSummary", explicit).2.contains("aws:AssumedRoot"));
+    assert_eq!(told("sts", "AssumeRole", "not authorized").2, BROKER_HELP.words);
+}

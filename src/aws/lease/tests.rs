@@ -29,6 +29,16 @@ async fn world(task_policy: TaskPolicy) -> World {
 
 async fn open_for(task_policy: TaskPolicy, duration_seconds: u16, trail: Trail) -> World {
     let aws = Simulator::start(Scenario::example()).await.unwrap();
+    open_on(aws, 1, task_policy, duration_seconds, trail).await
+}
+
+async fn open_on(
+    aws: Simulator,
+    attempts_max: u32,
+    task_policy: TaskPolicy,
+    duration_seconds: u16,
+    trail: Trail,
+) -> World {
     let key = aws.access_key("gateway").unwrap();
     let credentials = Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test");
     let settings = PlatformSettings {
@@ -38,7 +48,7 @@ async fn open_for(task_policy: TaskPolicy, duration_seconds: u16, trail: Trail) 
         connect_timeout: Duration::from_secs(5),
         attempt_timeout: Duration::from_secs(30),
         operation_timeout: Duration::from_secs(30),
-        attempts_max: 1,
+        attempts_max,
         assume_root_per_second_max: NonZeroU32::new(100).unwrap(),
     };
     let credentials = GatewayCredentials::Provided(SharedCredentialsProvider::new(credentials));
@@ -166,6 +176,25 @@ async fn a_renewal_that_fails_leaves_no_doubt_about_the_change() {
         assert_ne!(failure.fate, Fate::Unknown, "the change was refused, whatever became of the session");
         assert_eq!(failure.into_error().reason(), reason);
         assert_eq!(world.sent("s3:DeleteBucketPolicy"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_answer_was_lost_stays_on_the_trail() {
+    for (fault, code) in [
+        (Fault::on("sts", "AssumeRoot").lose_reply(), "NoAnswer"),
+        (Fault::on("sts", "AssumeRoot").throttle(), "Throttling"),
+    ] {
+        let aws = Simulator::start(Scenario::example()).await.unwrap();
+        aws.inject(fault.times(1));
+        let trail = Trail::default().planning();
+        let world = open_on(aws, 3, TaskPolicy::S3UnlockBucketPolicy, ROOT_SESSION_SECONDS, trail).await;
+        let noted: Vec<_> = world.trail.calls().into_iter().map(|call| (call.operation, call.error_code)).collect();
+        assert_eq!(noted, [("AssumeRoot", Some(code.to_owned())), ("AssumeRoot", None)]);
+        assert_eq!(world.sent("sts:AssumeRoot"), noted.len(), "AWS saw no attempt that the trail does not show");
+        assert!(world.trail.session_asked() && !world.trail.change_begun());
+        let policies = world.session.bucket_policies(&region("eu-west-1")).unwrap();
+        assert!(policies.get(&ledger()).await.unwrap().is_some(), "the session that was answered works");
     }
 }
 
