@@ -1,5 +1,7 @@
 //! A failed AWS call: what AWS said, whether it can have acted nevertheless, and what the caller is told.
 
+mod to_gateway;
+
 use std::{fmt, time::Duration};
 
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
@@ -66,14 +68,6 @@ const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 /// After so long, a throttled call may be tried again.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
 
-const BROKER_HELP: Help = Help {
-    words: "allow sts:AssumeRole, sts:SetSourceIdentity and sts:TagSession on the broker role, both in the gateway's own \
-            policy and, for the gateway's role, in the broker role's trust policy",
-    url: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html",
-};
-const SCP_PAGE: &str =
-    "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html";
-const RCP_PAGE: &str = "https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html";
 const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html";
 
 impl AwsFailure {
@@ -216,9 +210,11 @@ impl AwsFailure {
             _ if self.is_session_expired() => {
                 (ErrorReason::SessionExpired, "the root session was renewed once and is over again", None)
             }
-            "AccessDenied" if self.operation == "AssumeRole" => {
-                (ErrorReason::AwsAccessDenied, "AWS does not let the gateway assume the broker role", Some(BROKER_HELP))
-            }
+            "AccessDenied" if self.operation == "AssumeRole" => (
+                ErrorReason::AwsAccessDenied,
+                "AWS does not let the gateway assume the broker role",
+                Some(to_gateway::BROKER_HELP),
+            ),
             "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "MethodNotAllowed" => denied(&message),
             code if THROTTLED.contains(&code) => (ErrorReason::AwsThrottled, "AWS throttles this call", None),
             "InvalidAction" => (
@@ -264,30 +260,6 @@ impl AwsFailure {
             | "InvalidInputException"
             | "InvalidBucketName" => (ErrorReason::AwsRejected, "AWS does not accept a value of the request", None),
             _ => self.explain_status(),
-        }
-    }
-
-    /// Root sessions and broker sessions are asked for as the gateway or a broker role: what an organization's policy denies
-    /// there, it denies to them and not to root.
-    fn denied_to_the_gateway(&self) -> Option<(ErrorReason, &'static str, Option<Help>)> {
-        if self.service != "sts" || !self.is(&["AccessDenied", "AccessDeniedException"]) {
-            return None;
-        }
-        let message = self.message.to_ascii_lowercase();
-        let cause = |reason, cause, words, url| Some((reason, cause, Some(Help { words, url })));
-        if message.contains("no service control policy allows") {
-            let words =
-                "allow the action in the SCPs on the path from the organization's root to the gateway's account";
-            cause(ErrorReason::ScpDeny, "no service control policy allows it to the gateway's role", words, SCP_PAGE)
-        } else if message.contains("service control policy") {
-            let words = "exempt the gateway's and the broker roles in that SCP, as deploy/aws/deny-assume-root-to-others.scp.json does";
-            let denied = "a service control policy on the gateway's own account denies it to the gateway's role";
-            cause(ErrorReason::ScpDeny, denied, words, SCP_PAGE)
-        } else if message.contains("resource control policy") {
-            let words = "exempt the gateway's and the broker roles in that RCP";
-            cause(ErrorReason::RcpDeny, "a resource control policy denies it to the gateway's role", words, RCP_PAGE)
-        } else {
-            None
         }
     }
 
@@ -375,39 +347,5 @@ fn fate<E>(error: &SdkError<E, HttpResponse>, status: Option<u16>, code: Option<
             _ => Fate::Unknown,
         },
         _ => Fate::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests_of_denials {
-    use super::*;
-
-    fn told(service: &'static str, operation: &'static str, why: &str) -> (ErrorReason, &'static str, &'static str) {
-        let failure = AwsFailure {
-            status: Some(403),
-            code: Some("AccessDenied".to_owned()),
-            fate: Fate::Refused,
-            ..AwsFailure::nonsense(service, operation, why)
-        };
-        let (reason, words, help) = failure.explain();
-        (reason, words, help.map_or("", |help| help.words))
-    }
-
-    #[test]
-    fn what_the_organization_denies_to_the_gateway_is_not_called_denied_to_root() {
-        let explicit = "... sts:AssumeRole on resource: ... with an explicit deny in a service control policy";
-        let implicit = "... because no service control policy allows the sts:AssumeRoot action";
-        let of_resources = "... with an explicit deny in a resource control policy";
-        for operation in ["AssumeRoot", "AssumeRole"] {
-            let (reason, words, help) = told("sts", operation, explicit);
-            assert_eq!(reason, ErrorReason::ScpDeny);
-            assert!(words.contains("to the gateway's role") && help.contains("deny-assume-root-to-others"), "{help}");
-            let (reason, _, help) = told("sts", operation, implicit);
-            assert_eq!(reason, ErrorReason::ScpDeny);
-            assert!(help.starts_with("allow the action in the SCPs on the path"), "{help}");
-            assert_eq!(told("sts", operation, of_resources).0, ErrorReason::RcpDeny);
-        }
-        assert!(told("iam", "GetAccountSummary", explicit).2.contains("aws:AssumedRoot"));
-        assert_eq!(told("sts", "AssumeRole", "not authorized").2, BROKER_HELP.words);
     }
 }
