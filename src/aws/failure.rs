@@ -67,7 +67,6 @@ const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 
 /// After so long, a throttled call may be tried again.
 const THROTTLED_RETRY_AFTER: Duration = Duration::from_secs(5);
-
 const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_root-enable-root-access.html";
 
 impl AwsFailure {
