@@ -8,7 +8,9 @@ use aws_root_simulator::{
     Fault, Simulator, World, critical_path,
     world::{MfaDevice, RootAccessKey, RootUser, SigningCertificate},
 };
-use rootgate::pb::{self, CredentialKind, TaskPolicy, UnlockMode, root_access_service_client::RootAccessServiceClient};
+use rootgate::pb::{
+    self, CredentialKind, PolicyResult, TaskPolicy, UnlockMode, root_access_service_client::RootAccessServiceClient,
+};
 use tonic::transport::Channel;
 
 use crate::{Site, memory_folder};
@@ -21,23 +23,36 @@ const EACH_CALL_TAKES: Duration = Duration::from_millis(100);
 /// When the credentials to delete were made; nothing rests on it.
 const SOME_TIME: i64 = 1_600_000_000;
 
+/// Its policy has one statement that locks, and one that does not.
+const CUT_BUCKET: &str = "payments-open";
+const CUT_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Sid":"Locks","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::payments-open"},
+    {"Sid":"TlsOnly","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::payments-open/*",
+     "Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
+
 type Client = RootAccessServiceClient<Channel>;
 
 #[derive(Clone, Copy)]
 enum Act {
     AssumeRoot,
     AuditOfCleanAccount,
-    UnlockBucket { bucket: &'static str, region: &'static str },
+    UnlockBucket {
+        bucket: &'static str,
+        region: &'static str,
+    },
+    /// Only the statement that locks is taken away.
+    CutBucketPolicy,
     UnlockQueue,
     DeleteCredentials(fn() -> RootUser),
 }
 
 /// What is done, and how many calls it may wait for.
-const ROWS: [(&str, usize, Act); 8] = [
+const ROWS: [(&str, usize, Act); 9] = [
     ("AssumeRoot", 1, Act::AssumeRoot),
     ("audit of a clean account", 2, Act::AuditOfCleanAccount),
     ("unlock of a bucket, region given", 4, Act::UnlockBucket { bucket: "payments-open", region: "us-east-1" }),
     ("unlock of a bucket, region found", 5, Act::UnlockBucket { bucket: "payments-ledger", region: "" }),
+    ("unlock of a bucket, one statement of two removed", 4, Act::CutBucketPolicy),
     ("unlock of a queue", 5, Act::UnlockQueue),
     ("deletion of 1 access key", 4, Act::DeleteCredentials(|| root_user(1, 0, 0, false))),
     ("deletion of 2 keys, 2 certificates, 2 MFA devices", 4, Act::DeleteCredentials(|| root_user(2, 2, 2, false))),
@@ -104,8 +119,10 @@ async fn measure(aws: &Simulator, client: &mut Client, act: Act) -> (usize, usiz
 }
 
 fn prepare(world: &mut World, act: Act) {
-    if let Act::DeleteCredentials(root) = act {
-        world.account_mut(ACCOUNT).unwrap().root = root();
+    match act {
+        Act::DeleteCredentials(root) => world.account_mut(ACCOUNT).unwrap().root = root(),
+        Act::CutBucketPolicy => world.bucket_mut(CUT_BUCKET).unwrap().policy = Some(CUT_POLICY.to_owned()),
+        Act::AssumeRoot | Act::AuditOfCleanAccount | Act::UnlockBucket { .. } | Act::UnlockQueue => {}
     }
 }
 
@@ -114,6 +131,7 @@ async fn carry_out(client: &mut Client, act: Act) {
         Act::AssumeRoot => assume_root(client).await,
         Act::AuditOfCleanAccount => audit(client, CLEAN).await,
         Act::UnlockBucket { bucket, region } => unlock_bucket(client, bucket, region).await,
+        Act::CutBucketPolicy => cut_bucket_policy(client).await,
         Act::UnlockQueue => unlock_queue(client).await,
         Act::DeleteCredentials(_) => delete_credentials(client).await,
     }
@@ -145,6 +163,18 @@ async fn unlock_bucket(client: &mut Client, bucket: &str, region: &str) {
         ..Default::default()
     };
     assert!(client.unlock_bucket_policy(request).await.unwrap().into_inner().changed);
+}
+
+async fn cut_bucket_policy(client: &mut Client) {
+    let request = pb::UnlockBucketPolicyRequest {
+        account_id: ACCOUNT.to_owned(),
+        reason: REASON.to_owned(),
+        bucket: CUT_BUCKET.to_owned(),
+        region: "us-east-1".to_owned(),
+        ..Default::default()
+    };
+    let done = client.unlock_bucket_policy(request).await.unwrap().into_inner();
+    assert_eq!(done.result(), PolicyResult::StatementsRemoved);
 }
 
 async fn unlock_queue(client: &mut Client) {

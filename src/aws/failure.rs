@@ -144,7 +144,7 @@ impl AwsFailure {
         Self { fate, ..self }
     }
 
-    /// Whether AWS answered with one of these codes, in any of its spellings: see [`bare`].
+    /// Whether AWS answered with one of these codes, in any of its spellings: a name of SQS in front, an `Exception` at the end.
     #[must_use]
     pub fn is(&self, codes: &[&str]) -> bool {
         self.code.as_deref().is_some_and(|code| codes.iter().any(|known| bare(known) == bare(code)))

@@ -1,7 +1,7 @@
 //! `rootgate lockout`: what in a policy locks the account's own administrators out, said offline.
 //!
-//! Unlocking deletes the whole policy today. With this command people see beforehand which statements are to blame, and
-//! afterwards what of the old policy they can put back.
+//! The same verdicts that an unlock goes by, for people who want to see which statements are to blame before they ask for
+//! anything, and without asking AWS.
 
 use std::io::Read;
 
