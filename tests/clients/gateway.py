@@ -28,7 +28,7 @@ TICKET = "INC-20261121"
 UNKNOWN_OUTCOME, INVALID, NOT_FOUND, DENIED, EXHAUSTED, PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL = (
     64 + code for code in (2, 3, 5, 7, 8, 9, 10, 11, 12, 13))
 
-# The shipped policy lets nobody call AssumeRoot, and nobody restore a policy.
+# The shipped policy lets nobody call AssumeRoot.
 POLICIES = f"""
 @id("alice-assumes-root-for-buckets")
 permit (
@@ -37,18 +37,6 @@ permit (
   resource == Rootgate::Account::"{PAYMENTS}"
 )
 when {{ context.task_policy == "S3UnlockBucketPolicy" }};
-
-@id("alice-restores-policies")
-permit (
-  principal == Rootgate::Caller::"{OPERATOR}",
-  action in
-    [
-      Rootgate::Action::"ListPolicyBackups",
-      Rootgate::Action::"RestoreBucketPolicy",
-      Rootgate::Action::"RestoreQueuePolicy"
-    ],
-  resource
-);
 """
 
 # Every method that the gateway reflects must be called by the checks; these are all that are not served yet.
@@ -250,7 +238,7 @@ def unlock_modes(gateway):
     gateway.done("RestoreBucketPolicy puts it back", back, True)
     statement = {"Sid": "New", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::payments-plain/*"}
     policy = lambda **changed: json.dumps({"Version": "2012-10-17", "Statement": [statement | changed]})
-    replace = lambda text: unlock("payments-plain", "REPLACE_POLICY", replacementPolicy=text)
+    replace = lambda text: unlock("payments-plain", "REPLACE_POLICY", replacementPolicy=text, ticket=TICKET)
     site.refused("what would open it to everybody is not installed", replace(policy()), PRECONDITION, "WOULD_EXPOSE", "accept_exposure")
     locking = policy(Effect="Deny", Action="s3:*", Resource="arn:aws:s3:::payments-plain")
     site.refused("nor what would lock", replace(locking), PRECONDITION, "WOULD_LOCK", "statement 0")
@@ -273,12 +261,14 @@ def restore(gateway):
     site.refused("what locks is put back only if that is accepted", bucket(), PRECONDITION, "WOULD_LOCK", "statement 0")
     nowhere = bucket(backupId="0197f1a2-0000-7000-8000-000000000001")
     site.refused("a backup that is not there", nowhere, NOT_FOUND, "BACKUP_NOT_FOUND")
-    plan = gateway.done("a restore can be planned", bucket(acceptLockout=True, validateOnly=True), False).get("plan", {})
-    gateway.done("RestoreBucketPolicy", bucket(acceptLockout=True, etag=plan.get("etag")), True)
-    site.refused("the same etag is stale then", bucket(acceptLockout=True, etag=plan.get("etag")), ABORTED, "STALE_ETAG")
+    locking = {"acceptLockout": True, "ticket": TICKET}
+    site.refused("a lockout wants a ticket", bucket(acceptLockout=True), DENIED, "PERMISSION_DENIED")
+    plan = gateway.done("a restore can be planned", bucket(validateOnly=True, **locking), False).get("plan", {})
+    gateway.done("RestoreBucketPolicy", bucket(etag=plan.get("etag"), **locking), True)
+    site.refused("the same etag is stale then", bucket(etag=plan.get("etag"), **locking), ABORTED, "STALE_ETAG")
     read = gateway.cli(admin, "s3api", "get-bucket-policy", "--bucket", BUCKET)
     checks.holds("the admin is locked out again", read.err, "AccessDenied")
-    queue = gateway.act("RestoreQueuePolicy", queueArn=QUEUE_ARN, backupId=gateway.queue_backup, acceptLockout=True)
+    queue = gateway.act("RestoreQueuePolicy", queueArn=QUEUE_ARN, backupId=gateway.queue_backup, **locking)
     gateway.done("RestoreQueuePolicy", queue, True)
     for rpc, which in (("UnlockBucketPolicy", {"bucket": BUCKET}), ("UnlockQueuePolicy", {"queueArn": QUEUE_ARN})):
         done = gateway.done(f"{rpc} without a mode takes away only what locks", gateway.act(rpc, **which), True)
