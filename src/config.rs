@@ -41,7 +41,7 @@ pub(crate) use value::parse_duration;
 
 use std::{collections::BTreeSet, fs::File, io::Read as _, path::Path};
 
-use crate::types::{Scheme, hex};
+use crate::types::{Scheme, sha256_hex};
 use authentication::Surroundings;
 use error::{Errors, Fault, Reported};
 use table::Table;
@@ -195,10 +195,6 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Fault> {
 
 fn too_large() -> Fault {
     Fault::new("must have at most 1 MiB", "give the configuration file to --config")
-}
-
-fn sha256_hex(bytes: &[u8]) -> String {
-    hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref())
 }
 
 #[cfg(test)]

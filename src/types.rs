@@ -41,7 +41,7 @@ pub use scheme::Scheme;
 pub use spiffe::{SpiffeId, TrustDomain};
 pub use subject::Subject;
 pub use task_policy::TaskPolicy;
-pub use text::{cut, hex, printable};
+pub use text::{cut, hex, printable, sha256_hex};
 
 use std::{borrow::Cow, fmt};
 

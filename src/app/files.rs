@@ -1,6 +1,6 @@
 //! Reads the small files that the configuration names.
 
-use crate::types::hex;
+use crate::types::sha256_hex;
 use std::{fs::File, io::Read as _, path::Path};
 
 /// Keys, bundles and organizations are far smaller; a wrong path must not fill the memory.
@@ -17,8 +17,7 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Vec<u8>, String> {
 
 /// SHA-256 in hexadecimal: whether a file is another one now.
 pub(super) fn sha256(bytes: &[u8]) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    hex(digest.as_ref())
+    sha256_hex(bytes)
 }
 
 /// The same for text.

@@ -15,13 +15,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_lc_rs::digest;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::{Evidence, Proof, Scheme, caller::Caller};
 use crate::{
     clock::Timestamp,
-    types::{DnsName, SpiffeId, TrustDomain, UriName, hex},
+    types::{DnsName, SpiffeId, TrustDomain, UriName, hex, sha256_hex},
 };
 
 /// Longest serial number (RFC 5280, section 4.1.2.2), with the zero byte that keeps DER's integer positive.
@@ -174,7 +173,7 @@ fn known_dns(rules: &MtlsRules, name: &GeneralName<'_>) -> Option<Identity> {
 fn describe(certificate: &X509Certificate<'_>, der: &[u8]) -> BTreeMap<String, String> {
     let not_after = Timestamp::from_unix(certificate.validity().not_after.timestamp(), 0);
     BTreeMap::from([
-        ("certificate_sha256".to_owned(), hex(digest::digest(&digest::SHA256, der).as_ref())),
+        ("certificate_sha256".to_owned(), sha256_hex(der)),
         ("certificate_serial".to_owned(), hex(certificate.raw_serial())),
         ("certificate_not_after".to_owned(), not_after.to_string()),
     ])

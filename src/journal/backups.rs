@@ -9,7 +9,6 @@ pub(super) use recorded::{Recorded, recorded};
 
 use std::path::Path;
 
-use aws_lc_rs::digest;
 use tokio::sync::SemaphorePermit;
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    types::{AccountId, hex},
+    types::{AccountId, sha256_hex},
 };
 
 /// Longest policy that is kept, in bytes. AWS allows 20 KiB for a bucket and less for a queue.
@@ -231,8 +230,4 @@ pub(super) async fn believed(transaction: &mut Transaction<'_>, index: i64) -> R
     }
     backup.policy = policy;
     Ok(backup)
-}
-
-pub(super) fn sha256_hex(text: &str) -> String {
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }

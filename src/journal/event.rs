@@ -8,10 +8,9 @@ use std::{
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::backups::sha256_hex;
 use crate::{
     clock::Timestamp,
-    types::{AccountId, Kind, OperationId},
+    types::{AccountId, Kind, OperationId, sha256_hex},
 };
 
 /// One thing to record. In the stored body the variant's name is the member `event`, beside the variant's own members.

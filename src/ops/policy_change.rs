@@ -71,6 +71,16 @@ pub enum PreviousPolicy {
     Unreadable(String),
 }
 
+impl PreviousPolicy {
+    /// The document, if there was one and it could be read.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::None | Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// A statement of the policy before the act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JudgedStatement {
@@ -212,10 +222,7 @@ fn plan(
     mut calls: Vec<PlannedCall>,
     state: &State,
 ) -> Result<Plan, Error> {
-    let before = match previous {
-        PreviousPolicy::Text(text) => Some(text.clone()),
-        PreviousPolicy::None | PreviousPolicy::Unreadable(_) => None,
-    };
+    let before = previous.text().map(ToOwned::to_owned);
     let (steps, after): (&[Step], _) = match after {
         After::AsBefore => (&[Step::Read], before.clone()),
         After::Removed => (&[Step::Read, Step::Remove, Step::Read], None),
@@ -237,7 +244,7 @@ async fn carry_out(
     if *after == After::AsBefore {
         return Ok(Verification::NothingChanged);
     }
-    if let PreviousPolicy::Text(text) = previous {
+    if let Some(text) = previous.text() {
         trail.back_up(text, policy.region()).await?;
     }
     let (sent, wanted) = match after {

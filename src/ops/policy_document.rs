@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_lc_rs::digest::{SHA256, digest};
-
 use crate::{
     authz,
     aws::{AccountState, Aws, AwsFailure},
     error::{Error, ErrorReason},
     lockout::{Grant, Grantee, MAX_DOCUMENT_BYTES, Target, Verdict, analyse, grants},
-    types::{AccountId, Exposure, QueueRef, Rule, cut, hex},
+    types::{AccountId, Exposure, QueueRef, Rule, cut, sha256_hex},
 };
 
 /// Bucket policies "are limited to 20 KB in size" (Amazon S3 User Guide, "Bucket policies"); SQS takes less.
@@ -36,7 +34,7 @@ impl PolicyDocument {
     /// SHA-256 of the text, 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn sha256(&self) -> String {
-        hex(digest(&SHA256, self.0.as_bytes()).as_ref())
+        sha256_hex(&self.0)
     }
 }
 

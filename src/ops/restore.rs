@@ -85,10 +85,7 @@ impl Intention for PutBack<'_> {
     }
 
     fn decide(&self, before: &PreviousPolicy) -> Result<Decision, Error> {
-        let text = match before {
-            PreviousPolicy::Text(text) => Some(text.as_str()),
-            PreviousPolicy::None | PreviousPolicy::Unreadable(_) => None,
-        };
+        let text = before.text();
         // A policy that is not understood, say with a key twice, is never the one that is wanted, but for its very bytes.
         let is_it = |text: &&str| *text == self.document.as_str() || analyse(text, &self.target).is_ok();
         let removed = !same(text.filter(is_it), Some(self.document.as_str()));

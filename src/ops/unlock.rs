@@ -97,10 +97,7 @@ impl<M: Members> Intention for Unlock<'_, M> {
     }
 
     fn decide(&self, before: &PreviousPolicy) -> Result<Decision, Error> {
-        let text = match before {
-            PreviousPolicy::Text(text) => Some(text.as_str()),
-            PreviousPolicy::None | PreviousPolicy::Unreadable(_) => None,
-        };
+        let text = before.text();
         let analysis = text.map(|text| analyse(text, &self.target));
         let (after, removed) = match (self.mode, text.zip(analysis.as_ref())) {
             (UnlockMode::ReplacePolicy(document), _) => {

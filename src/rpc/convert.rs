@@ -23,13 +23,7 @@ use crate::{
 #[derive(Default)]
 struct Fields {
     violations: Vec<Violation>,
-    not_served: Vec<NotServed>,
-}
-
-/// A field that asks for what is not served yet, and what to do instead.
-struct NotServed {
-    field: &'static str,
-    instead: &'static str,
+    not_served: Vec<&'static str>,
 }
 
 impl Fields {
@@ -54,7 +48,7 @@ impl Fields {
     /// An argument that a later version serves is refused, never ignored.
     fn not_served(&mut self, field: &'static str, is_set: bool) {
         if is_set {
-            self.not_served.push(NotServed { field, instead: "leave it unset" });
+            self.not_served.push(field);
         }
     }
 
@@ -70,8 +64,8 @@ impl Fields {
             return Err(Error::invalid(self.violations));
         }
         if !self.not_served.is_empty() {
-            let fields: Vec<&str> = self.not_served.iter().map(|asked| asked.field).collect();
-            let each = self.not_served.iter().map(|asked| format!("{} ({})", asked.field, asked.instead));
+            let fields = &self.not_served;
+            let each = fields.iter().map(|field| format!("{field} (leave it unset)"));
             let words = format!("not served yet: {}", each.collect::<Vec<_>>().join(", "));
             return Err(Error::new(ErrorReason::NotServed, words).with_metadata("fields", fields.join(",")));
         }

@@ -1,9 +1,17 @@
 //! Texts of strangers and bytes, as they may stand in messages.
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 /// Bytes as lower-case hexadecimal digits.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of these bytes, 64 lower-case hexadecimal digits.
+#[must_use]
+pub fn sha256_hex(bytes: impl AsRef<[u8]>) -> String {
+    hex(digest(&SHA256, bytes.as_ref()).as_ref())
 }
 
 /// At most so many characters of a text, with control characters escaped: a terminal must not obey them. A mark says

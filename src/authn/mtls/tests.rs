@@ -1,5 +1,6 @@
 //! Certificates, good and bad, against the rules.
 
+use aws_lc_rs::digest;
 use std::{sync::LazyLock, time::Duration};
 
 use rcgen::{

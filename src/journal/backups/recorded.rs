@@ -1,11 +1,12 @@
 //! What the chain says of a backup.
 
-use super::{BackupFault, PolicyBackup, sha256_hex};
+use super::{BackupFault, PolicyBackup};
 use crate::journal::{
     RecordHash,
     database::{StoredRecord, Transaction},
     record::Body,
 };
+use crate::types::sha256_hex;
 
 /// A backup as its record tells it.
 #[derive(Debug)]

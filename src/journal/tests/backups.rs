@@ -67,7 +67,7 @@ async fn a_policy_is_durable_with_its_record_before_the_answer_and_read_back_as_
         caller: "spiffe://example/ns/a".to_owned(),
         reason: "Locked out by policy change".to_owned(),
         ticket: Some("SEC-1".to_owned()),
-        policy_sha256: crate::journal::backups::sha256_hex(POLICY),
+        policy_sha256: crate::types::sha256_hex(POLICY),
         policy: POLICY.to_owned(),
     };
     assert_eq!(journal.backup(&id).await.unwrap(), Some(expected.clone()));
@@ -78,7 +78,7 @@ async fn a_policy_is_durable_with_its_record_before_the_answer_and_read_back_as_
     }
     let body = &fixture.bodies().await[1];
     assert_eq!((&body["policy_bytes"], &body["operation_id"]), (&json!(POLICY.len()), &json!(id)));
-    assert_eq!(body["policy_sha256"], crate::journal::backups::sha256_hex(POLICY));
+    assert_eq!(body["policy_sha256"], crate::types::sha256_hex(POLICY));
     assert!(!body.to_string().contains("2012-10-17"), "the text would never expire there");
     assert_eq!(fixture.verify().await.records, 3);
 }
@@ -258,10 +258,7 @@ async fn a_record_that_was_edited_with_its_policy_is_found_too() {
     let edit = "UPDATE records SET body = replace(body, substr(body, instr(body, 'policy_sha256') + 16, 64), \
                 'd9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa') WHERE idx = 2";
     tampering::tamper(&fixture.path, edit).await;
-    assert_eq!(
-        crate::journal::backups::sha256_hex("other"),
-        "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"
-    );
+    assert_eq!(crate::types::sha256_hex("other"), "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa");
     let error = read_backup(&fixture.path, &id).await.unwrap_err();
     assert!(error.to_string().contains("record 2 has a hash that does not match"), "{error}");
     assert_eq!(fault(&fixture).await, (2, Fault::Hash));

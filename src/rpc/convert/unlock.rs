@@ -7,7 +7,7 @@ use crate::{
     lockout::Pick,
     ops::{PolicyDocument, UnlockBucketPolicy, UnlockMode, UnlockQueuePolicy},
     pb::{self, statement_selector::Selector},
-    types::{AccountId, QueueRef, Rule},
+    types::{AccountId, Exposure, QueueRef, Rule},
 };
 
 /// A policy of 20 KB has room for about as many; who removes more than this deletes or replaces it.
@@ -15,18 +15,24 @@ const STATEMENTS_MAX: usize = 100;
 /// Longest `Sid`: a policy could hold longer ones, and nobody types them.
 const SID_BYTES_MAX: usize = 2048;
 
+/// They have the same names in both messages.
+macro_rules! asked {
+    ($message:ident) => {
+        Asked {
+            mode: $message.mode,
+            replacement_policy: &$message.replacement_policy,
+            statements: &$message.statements,
+            accept_exposure: $message.accept_exposure,
+        }
+    };
+}
+
 pub(in super::super) fn unlock_bucket_policy(
     message: &pb::UnlockBucketPolicyRequest,
 ) -> Result<UnlockBucketPolicy, Error> {
     let mut fields = Fields::default();
     let terms = terms!(fields, message);
-    let asked = Asked {
-        mode: message.mode,
-        replacement_policy: &message.replacement_policy,
-        statements: &message.statements,
-        accept_exposure: message.accept_exposure,
-    };
-    let mode = asked.mode(&mut fields, &terms).zip(accept_exposure(&mut fields, message.accept_exposure));
+    let mode = asked!(message).mode(&mut fields, &terms);
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
     let bucket = fields.parse("bucket", &message.bucket);
@@ -48,13 +54,7 @@ pub(in super::super) fn unlock_queue_policy(
 ) -> Result<UnlockQueuePolicy, Error> {
     let mut fields = Fields::default();
     let terms = terms!(fields, message);
-    let asked = Asked {
-        mode: message.mode,
-        replacement_policy: &message.replacement_policy,
-        statements: &message.statements,
-        accept_exposure: message.accept_exposure,
-    };
-    let mode = asked.mode(&mut fields, &terms).zip(accept_exposure(&mut fields, message.accept_exposure));
+    let mode = asked!(message).mode(&mut fields, &terms);
     let account = fields.parse("account_id", &message.account_id);
     let why = fields.why(message);
     let queue = queue(&mut fields, message, account);
@@ -77,8 +77,13 @@ struct Asked<'m> {
 }
 
 impl Asked<'_> {
+    /// The mode, and what the policy that it leaves may grant.
+    fn mode(&self, fields: &mut Fields, terms: &Terms) -> Option<(UnlockMode, Exposure)> {
+        self.mode_alone(fields, terms).zip(accept_exposure(fields, self.accept_exposure))
+    }
+
     /// The mode, which decides what the other fields may be.
-    fn mode(&self, fields: &mut Fields, terms: &Terms) -> Option<UnlockMode> {
+    fn mode_alone(&self, fields: &mut Fields, terms: &Terms) -> Option<UnlockMode> {
         let mode = pb::UnlockMode::try_from(self.mode);
         if mode.is_err() {
             fields.wrong("mode", "must be a known UnlockMode");

@@ -70,7 +70,7 @@ fn expected(fixture: &Fixture, id: &str) -> PolicyBackup {
         caller: "spiffe://example/ns/a".to_owned(),
         reason: "Locked out by policy change".to_owned(),
         ticket: None,
-        policy_sha256: crate::journal::backups::sha256_hex(POLICY),
+        policy_sha256: crate::types::sha256_hex(POLICY),
         policy: POLICY.to_owned(),
     }
 }
