@@ -166,7 +166,7 @@ impl Journal {
 
     /// Waits for its turn to read. Reading opens the file each time: it sees the file that is there now, and a reader that
     /// stays would keep SQLite from moving the log into the file.
-    async fn reader(&self) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn reader(&self) -> Option<SemaphorePermit<'_>> {
         // None only when the semaphore is closed, which nobody does.
         self.readers.acquire().await.ok()
     }

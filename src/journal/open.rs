@@ -154,7 +154,7 @@ async fn inspect(
 }
 
 /// Whether the last record follows from the one before it.
-fn check_head(newest_first: &[StoredRecord]) -> Result<Option<Position>, (i64, &'static str)> {
+pub(super) fn check_head(newest_first: &[StoredRecord]) -> Result<Option<Position>, (i64, &'static str)> {
     let Some(last) = newest_first.first() else { return Ok(None) };
     let wrong = |what| (last.index, what);
     let index = u64::try_from(last.index).map_err(|_| wrong("its index is negative"))?;
