@@ -47,15 +47,23 @@ use head::{End, read_end};
 pub struct Checkpointer {
     key: CheckpointKey,
     origin: NoteName,
-    /// The newest record that any checkpoint spoke of.
-    signed: Mutex<Option<Expectation>>,
+    known: Mutex<Known>,
+}
+
+/// Records that checkpoints speak of, and that the journal must hold.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// The last one that was signed here.
+    signed: Option<Expectation>,
+    /// The last one that was shown.
+    shown: Option<Expectation>,
 }
 
 impl Checkpointer {
     /// Signs with this key for the journal of this name.
     #[must_use]
     pub fn new(key: CheckpointKey, origin: NoteName) -> Self {
-        Self { key, origin, signed: Mutex::new(None) }
+        Self { key, origin, known: Mutex::default() }
     }
 
     /// The journal's name.
@@ -70,19 +78,15 @@ impl Checkpointer {
         self.key.verifier()
     }
 
-    /// Takes over what was signed by a process before: a journal that does not continue it is not signed.
+    /// Takes over what was signed before, such as by a process that has ended: a journal that does not continue it is not
+    /// signed.
     ///
     /// # Errors
-    /// The note is not signed by this key, or is a checkpoint of another journal.
+    /// The note is not signed by this key, or is a checkpoint of another journal. It is not taken over then.
     pub async fn continue_from(&self, note: &SignedNote) -> Result<(), CheckpointError> {
         let checkpoint = Checkpoint::verified(note, &[self.verifier()])?;
         checkpoint.of(&self.origin)?;
-        let mut signed = self.signed.lock().await;
-        if let Some(newer) =
-            checkpoint.expectation().filter(|found| signed.is_none_or(|known| known.index < found.index))
-        {
-            *signed = Some(newer);
-        }
+        self.known.lock().await.shown = checkpoint.expectation();
         Ok(())
     }
 
@@ -92,41 +96,42 @@ impl Checkpointer {
     /// The journal cannot be read, its last record is damaged, or it does not continue what was signed before: records
     /// were cut off, or another journal is in its place.
     pub async fn sign_head(&self, journal: &Journal) -> Result<SignedNote, SignError> {
-        self.sign_end(async |signed| journal.end(signed).await).await
+        self.sign_end(async |known| journal.end(known).await).await
     }
 
     /// The same offline, or beside the process that writes the journal.
     pub(super) async fn sign_file(&self, path: &Path) -> Result<SignedNote, SignError> {
-        self.sign_end(async |signed| read_end(path, signed).await).await
+        self.sign_end(async |known| read_end(path, known).await).await
     }
 
     async fn sign_end(
         &self,
-        read: impl AsyncFnOnce(Option<Expectation>) -> Result<End, ReadError>,
+        read: impl AsyncFnOnce(&[Expectation]) -> Result<End, ReadError>,
     ) -> Result<SignedNote, SignError> {
         // Held over the reading, so that of two callers the later one signs the later head.
-        let mut signed = self.signed.lock().await;
-        let end = read(*signed).await?;
-        if let Some(before) = *signed {
-            check_continues(before, &end)?;
-        }
+        let mut known = self.known.lock().await;
+        let before: Vec<Expectation> = known.signed.into_iter().chain(known.shown).collect();
+        let end = read(&before).await?;
+        check_continues(&before, &end)?;
         let checkpoint = Checkpoint::of_head(self.origin.clone(), end.head);
         let note = self.key.sign(checkpoint.text()).ok_or(SignError::Key)?;
-        *signed = checkpoint.expectation().or(*signed);
+        known.signed = checkpoint.expectation();
         Ok(note)
     }
 }
 
-fn check_continues(before: Expectation, end: &End) -> Result<(), SignError> {
+fn check_continues(before: &[Expectation], end: &End) -> Result<(), SignError> {
     let found = end.head.map_or(0, |head| head.index);
-    if found < before.index {
-        return Err(SignError::Cut { signed: before.index, found });
-    }
-    if end.signed != Some(before.hash) {
-        return Err(SignError::Replaced { signed: before.index });
+    for (Expectation { index: signed, hash }, stored) in before.iter().copied().zip(&end.hashes) {
+        if found < signed {
+            return Err(SignError::Cut { signed, found });
+        }
+        if *stored != Some(hash) {
+            return Err(SignError::Replaced { signed });
+        }
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -60,10 +60,10 @@ fn every_error_of_the_section_is_told() {
         &["f:20:12: journal.checkpoint.interval: has no effect: checkpoints are kept nowhere (add file or \
            [journal.checkpoint.s3])"],
     );
-    let bucket = "bucket = 'arn:aws:s3:::a'\nprefix = '/a'\nmode = 'compliance'\nretention = 1\n";
+    let bucket = "bucket = 'arn:aws:s3:::a'\nprefix = '/a'\nmode = 'compliance'\nretention_day = 1\n";
     let found = errors(&format!("{MINIMAL}{SECTION}[journal.checkpoint.s3]\n{bucket}"));
     let keys: Vec<&str> = found.iter().map(|error| error.split(": ").nth(1).unwrap()).collect();
-    let names = ["region", "expected_bucket_owner", "bucket", "prefix", "mode", "retention"];
+    let names = ["region", "expected_bucket_owner", "bucket", "prefix", "mode", "retention_day"];
     assert_eq!(keys, names.map(|name| format!("journal.checkpoint.s3.{name}")), "{found:?}");
     assert!(found[5].contains("did you mean `retention_days`?"), "{found:?}");
 }

@@ -6,7 +6,10 @@ mod notes;
 mod signing;
 
 use super::{
-    super::{Position, RecordHash},
+    super::{
+        Position, RecordHash,
+        tests::{run, stranger},
+    },
     *,
 };
 use crate::clock::Timestamp;
@@ -31,6 +34,15 @@ pub(super) fn key(name: &str) -> CheckpointKey {
 pub(super) fn position(index: u64) -> Position {
     let hash = RecordHash::of(index, RecordHash::ZERO, "{}");
     Position { index, hash, recorded_at: Timestamp::from_unix(1_795_286_154, 7_000) }
+}
+
+/// Changes the records as somebody who can write the file does.
+pub(in super::super) async fn forge(path: &Path, statement: &'static str) {
+    let mut stranger = stranger(path).await;
+    for trigger in ["DROP TRIGGER IF EXISTS records_no_update", "DROP TRIGGER IF EXISTS records_no_delete"] {
+        run(&mut stranger, trigger).await;
+    }
+    run(&mut stranger, statement).await;
 }
 
 pub(super) fn signed(key: &CheckpointKey, index: u64) -> SignedNote {

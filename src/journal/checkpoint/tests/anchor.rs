@@ -1,4 +1,4 @@
-use std::{io::Write as _, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{os::unix::fs::PermissionsExt as _, path::Path};
 
 use tempfile::TempDir;
 
@@ -10,8 +10,10 @@ fn anchor() -> (TempDir, AnchorFile, std::path::PathBuf) {
     (directory, AnchorFile::new(path.clone(), origin()), path)
 }
 
-fn append_raw(path: &Path, bytes: &[u8]) {
-    std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap().write_all(bytes).unwrap();
+/// What a gateway that has ended left behind.
+fn leave(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 #[tokio::test]
@@ -49,7 +51,7 @@ async fn a_note_whose_writing_broke_off_is_cut_off_and_never_believed() {
         for whole in [vec![], vec![first.clone()]] {
             let (_directory, anchor, path) = anchor();
             let written: String = whole.iter().map(series::appended).collect();
-            std::fs::write(&path, [written.as_bytes(), &torn.as_bytes()[..length]].concat()).unwrap();
+            leave(&path, &[written.as_bytes(), &torn.as_bytes()[..length]].concat());
             assert_eq!(anchor.newest().await.unwrap(), whole.last().cloned(), "{length}");
             anchor.append(&next).await.unwrap();
             let expected: Vec<SignedNote> = whole.into_iter().chain([next.clone()]).collect();
@@ -73,7 +75,7 @@ async fn a_wrong_path_costs_no_file() {
         [good.as_bytes(), ORIGIN.as_bytes(), b"\n", &[b'a'; 2000]].concat(),
     ] {
         let (_directory, anchor, path) = anchor();
-        append_raw(&path, &content);
+        leave(&path, &content);
         for error in [anchor.newest().await.unwrap_err(), anchor.append(&signed(&key, 2)).await.unwrap_err()] {
             assert!(matches!(error, AnchorFileError::NotCheckpoints { .. }), "{error}");
         }
@@ -105,9 +107,7 @@ async fn what_cannot_be_written_is_told_with_its_name() {
 fn files_that_are_not_of_checkpoints_are_refused() {
     let (_directory, _, path) = anchor();
     let good = signed(&key(ORIGIN), 1).to_string();
-    for content in
-        ["", "\n", "hello\n", &format!("{good}\n\n"), &format!("{good}\n{}", &good[..20]), &format!("\n{good}")]
-    {
+    for content in ["", "\n", "hello\n", &format!("{good}\n\n"), &format!("{good}\n{}", &good[..20])] {
         std::fs::write(&path, content).unwrap();
         let error = read_checkpoints(&path).unwrap_err();
         assert!(matches!(error, AnchorFileError::NotCheckpoints { .. }), "{content:?}: {error}");

@@ -1,7 +1,7 @@
 use super::{
     super::super::{
         Opened,
-        tests::{Fixture, refusal, run, started, stranger},
+        tests::{Fixture, refusal, started},
     },
     *,
 };
@@ -38,8 +38,7 @@ async fn a_last_record_that_is_damaged_is_not_signed() {
     let Opened { journal, .. } = fixture.open().await;
     journal.append(started()).await.unwrap();
     let last = journal.append(started()).await.unwrap();
-    let mut stranger = stranger(&fixture.path).await;
-    run(&mut stranger, "UPDATE records SET body = replace(body, '0.1.0', '0.2.0') WHERE idx = 2").await;
+    forge(&fixture.path, "UPDATE records SET body = replace(body, '0.1.0', '0.2.0') WHERE idx = 2").await;
     let error = checkpointer().sign_head(&journal).await.unwrap_err();
     assert!(error.to_string().contains("is damaged at record 2"), "{error}");
     assert_eq!(last.index, 2);
@@ -54,7 +53,7 @@ async fn a_journal_that_was_cut_is_not_signed_again() {
         journal.append(started()).await.unwrap();
     }
     let before = checkpointer.sign_head(&journal).await.unwrap();
-    run(&mut stranger(&fixture.path).await, "DELETE FROM records WHERE idx = 3").await;
+    forge(&fixture.path, "DELETE FROM records WHERE idx = 3").await;
     let error = checkpointer.sign_head(&journal).await.unwrap_err();
     assert!(matches!(error, SignError::Cut { signed: 3, found: 2 }) && error.is_rollback(), "{error}");
     // Nor by the process after this one, once it has seen what was signed.
@@ -108,6 +107,24 @@ async fn an_older_checkpoint_does_not_make_a_newer_one_forgotten() {
     journal.append(started()).await.unwrap();
     checkpointer.sign_head(&journal).await.unwrap();
     checkpointer.continue_from(&old).await.unwrap();
-    run(&mut stranger(&fixture.path).await, "DELETE FROM records WHERE idx = 2").await;
+    forge(&fixture.path, "DELETE FROM records WHERE idx = 2").await;
     assert!(matches!(checkpointer.sign_head(&journal).await, Err(SignError::Cut { signed: 2, found: 1 })));
+}
+
+#[tokio::test]
+async fn an_older_checkpoint_of_another_journal_is_a_contradiction_too() {
+    let (first, second) = (Fixture::new(), Fixture::new());
+    let Opened { journal, .. } = first.open().await;
+    let Opened { journal: other, .. } = second.open().await;
+    let key = key(ORIGIN);
+    let twin: CheckpointKey = key.secret_text().unwrap().parse().unwrap();
+    let (checkpointer, twin) = (Checkpointer::new(key, origin()), Checkpointer::new(twin, origin()));
+    other.append(refusal("other")).await.unwrap();
+    let of_other = twin.sign_head(&other).await.unwrap();
+    for _ in 0..3 {
+        journal.append(started()).await.unwrap();
+    }
+    checkpointer.sign_head(&journal).await.unwrap();
+    checkpointer.continue_from(&of_other).await.unwrap();
+    assert!(matches!(checkpointer.sign_head(&journal).await, Err(SignError::Replaced { signed: 1 })));
 }
