@@ -35,12 +35,10 @@ pub use key::{CheckpointKey, CheckpointVerifier};
 pub use note::{NOTE_BYTES_MAX, SignedNote};
 pub use series::{ANCHOR_BYTES_MAX, read_checkpoints};
 
-use std::path::Path;
-
 use tokio::sync::Mutex;
 
 use super::{Expectation, Journal, ReadError};
-use crate::types::NoteName;
+use crate::{store::Location, types::NoteName};
 use head::{End, read_end};
 
 /// Signs what the journal is now. It never signs what contradicts a checkpoint that it signed or was shown before.
@@ -100,8 +98,8 @@ impl Checkpointer {
     }
 
     /// The same offline, or beside the process that writes the journal.
-    pub(super) async fn sign_file(&self, path: &Path) -> Result<SignedNote, SignError> {
-        self.sign_end(async |known| read_end(path, known).await).await
+    pub(super) async fn sign_at(&self, location: &Location) -> Result<SignedNote, SignError> {
+        self.sign_end(async |known| read_end(location, known).await).await
     }
 
     async fn sign_end(

@@ -1,10 +1,7 @@
 //! Where the journal ends.
 
-use std::path::Path;
-
-use super::super::{
-    Expectation, Journal, OpenError, Position, ReadError, RecordHash, database::StoreError, list, open::check_head,
-};
+use super::super::{Expectation, Journal, Position, ReadError, RecordHash, open::check_head};
+use crate::store::{self, Location, Snapshot, StoreError};
 
 /// The end of a journal, and what it says of records that were signed before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,28 +23,42 @@ impl Journal {
 
     pub(super) async fn end(&self, signed: &[Expectation]) -> Result<End, ReadError> {
         let _turn = self.reader().await;
-        read_end(&self.path, signed).await
+        find_end(self.store.snapshot().await?, self.store.location(), signed).await
     }
 }
 
-/// The end of a journal, whether or not somebody writes it; all of one moment.
-pub(in super::super) async fn read_end(path: &Path, signed: &[Expectation]) -> Result<End, ReadError> {
-    let failed = |error: StoreError| ReadError::Unreadable(error.opening(path));
-    let damaged = |(index, what): (i64, &str)| OpenError::Damaged {
-        path: path.to_owned(),
-        index: u64::try_from(index).unwrap_or_default(),
-        what: what.to_owned(),
-    };
-    let mut database = list::open(path).await?;
-    let mut transaction = database.read().await.map_err(failed)?;
-    let last = transaction.last(2).await.map_err(failed)?;
+/// The end of a journal, whether or not somebody writes it.
+pub(in super::super) async fn read_end(location: &Location, signed: &[Expectation]) -> Result<End, ReadError> {
+    find_end(store::snapshot(location).await?, location, signed).await
+}
+
+async fn find_end(
+    mut snapshot: Box<dyn Snapshot>,
+    location: &Location,
+    signed: &[Expectation],
+) -> Result<End, ReadError> {
+    let failed = |error: StoreError| ReadError::Unreadable(error.opening(location));
+    let last = snapshot.last(2).await.map_err(failed)?;
+    let head = check_head(&last).map_err(|(index, what)| failed(StoreError::damaged(index, what)))?;
     let mut hashes = Vec::with_capacity(signed.len());
     for expectation in signed {
-        let index = i64::try_from(expectation.index).unwrap_or(i64::MAX);
-        let found = transaction.records(index, 1).await.map_err(failed)?;
-        hashes.push(found.first().filter(|record| record.index == index).and_then(|record| record.hash));
+        hashes.push(stored(&mut *snapshot, *expectation).await.map_err(failed)?);
     }
-    transaction.rollback().await.map_err(failed)?;
-    database.close().await.map_err(failed)?;
-    Ok(End { head: check_head(&last).map_err(damaged)?, hashes })
+    snapshot.close().await.map_err(failed)?;
+    Ok(End { head, hashes })
+}
+
+/// The hash that is stored for this record.
+async fn stored(snapshot: &mut dyn Snapshot, signed: Expectation) -> Result<Option<RecordHash>, StoreError> {
+    let Ok(index) = i64::try_from(signed.index) else { return Ok(None) };
+    let found = snapshot.records(index, 1).await?;
+    if let Some(record) = found.first().filter(|record| record.index == index) {
+        return Ok(record.hash);
+    }
+    Ok(match snapshot.archived().await? {
+        Some((last, hash)) if last == index => hash,
+        // It is kept elsewhere, where `verify` holds it against the checkpoint.
+        Some((last, _)) if last > index => Some(signed.hash),
+        _ => None,
+    })
 }

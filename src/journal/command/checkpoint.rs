@@ -15,7 +15,7 @@ use super::{
     },
     CommandError,
 };
-use crate::types::NoteName;
+use crate::{store::Location, types::NoteName};
 
 /// What to do with a key.
 #[derive(Clone, Debug, Subcommand)]
@@ -145,8 +145,9 @@ pub(super) async fn run_sign(arguments: &SignArguments, out: &mut dyn Write) -> 
     let key = CheckpointKey::read(&arguments.key)?;
     let origin = arguments.origin.clone().unwrap_or_else(|| key.verifier().name().clone());
     let checkpointer = Checkpointer::new(key, origin.clone());
+    let journal = Location::from(&arguments.journal);
     let Some(path) = &arguments.output else {
-        write!(out, "{}", checkpointer.sign_file(&arguments.journal).await?)?;
+        write!(out, "{}", checkpointer.sign_at(&journal).await?)?;
         return Ok(ExitCode::SUCCESS);
     };
     let anchor = AnchorFile::new(path.clone(), origin);
@@ -155,6 +156,6 @@ pub(super) async fn run_sign(arguments: &SignArguments, out: &mut dyn Write) -> 
             |source| UnprovenCheckpoint { path: path.clone(), which: "the last checkpoint".to_owned(), source };
         checkpointer.continue_from(&newest).await.map_err(unproven)?;
     }
-    anchor.append(&checkpointer.sign_file(&arguments.journal).await?).await?;
+    anchor.append(&checkpointer.sign_at(&journal).await?).await?;
     Ok(ExitCode::SUCCESS)
 }

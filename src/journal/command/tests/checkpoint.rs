@@ -92,12 +92,13 @@ async fn a_journal_is_verified_against_a_file_of_checkpoints() {
 #[tokio::test]
 async fn a_cut_tail_and_a_journal_written_anew_are_found() {
     let site = Site::new().await;
+    // With the record that closes the open intent, 7.
     site.grow().await;
     site.checkpoint(&["--output", text(&site.anchor)]).await.unwrap();
-    forge(&site.fixture.path, "DELETE FROM records WHERE idx = 6").await;
+    forge(&site.fixture.path, "DELETE FROM records WHERE idx = 7").await;
     let (code, said) = site.verify(&["--public-key", &site.public]).await.unwrap();
     assert_eq!(code, ExitCode::FAILURE);
-    assert!(said.starts_with("NOT verified: record 6: is missing: the journal ends before it"), "{said}");
+    assert!(said.starts_with("NOT verified: record 7: is missing: the journal ends before it"), "{said}");
     // And the next checkpoint is not signed into the same file.
     let error = site.checkpoint(&["--output", text(&site.anchor)]).await.unwrap_err();
     assert!(error.is_finding() && error.to_string().contains("its tail was cut off"), "{error}");
@@ -106,7 +107,7 @@ async fn a_cut_tail_and_a_journal_written_anew_are_found() {
     anew.grow().await;
     let (code, said) = anew.verify(&["--public-key", &anew.public]).await.unwrap();
     assert_eq!(code, ExitCode::FAILURE);
-    assert!(said.starts_with("NOT verified: record 6: its hash is"), "{said}");
+    assert!(said.starts_with("NOT verified: record 7: its hash is"), "{said}");
     let error = anew.checkpoint(&["--output", text(&anew.anchor)]).await.unwrap_err();
     assert!(error.is_finding() && error.to_string().contains("another journal is in its place"), "{error}");
 }
