@@ -26,10 +26,11 @@
 //! # Where things go
 //! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
 //! `database` is the only file that names sqlx (PostgreSQL becomes a second one like it), `file` guards the file itself,
-//! `verify` and `list` read offline. Signed checkpoints and exports read through `database` as `verify` does.
+//! `verify` and `list` read offline, `checkpoint` signs where the journal ends.
 
 mod append;
 mod backups;
+mod checkpoint;
 pub mod command;
 mod error;
 mod event;
@@ -44,6 +45,10 @@ mod writer;
 
 pub use crate::store::{BODY_BYTES_MAX, OpenError, POLICY_BYTES_MAX, PolicyBackup, RecordHash, WriteFailure};
 pub use backups::{BACKUPS_MAX, BackupQuery, ReadError, read_backup};
+pub use checkpoint::{
+    ANCHOR_BYTES_MAX, AnchorFile, AnchorFileError, Checkpoint, CheckpointError, CheckpointKey, CheckpointVerifier,
+    Checkpointer, KeyFileError, Malformed, NOTE_BYTES_MAX, SignError, SignedNote, read_checkpoints,
+};
 pub use error::AppendError;
 pub use event::{
     AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal, RequestClaim,

@@ -17,6 +17,7 @@ mod pki;
 mod aws_errors;
 mod broker;
 mod cancel;
+mod checkpoints;
 mod credentials;
 mod deploy_aws;
 mod flood;

@@ -12,6 +12,7 @@ mod assume_root;
 mod authorization;
 mod client;
 mod faults;
+mod object_lock;
 mod organization;
 mod paging;
 mod propagation;

@@ -13,8 +13,8 @@ use super::{
 };
 use super::{file::suffixed, stored_record};
 use crate::store::{
-    BackupFilter, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey, Snapshot, StoreError, StoredIntent,
-    StoredRecord, StoredRequest,
+    BackupFilter, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey, Snapshot, StoreError,
+    StoredIntent, StoredRecord, StoredRequest,
 };
 
 /// A connection that reads the file as it was at one moment.
