@@ -239,7 +239,7 @@ fn an_account_is_in_every_unit_around_it_and_in_the_organization() {
                 assert_eq!(verdict(&engine, &asked), "+p", "{place}");
                 asked.target = match asked.target {
                     Target::Bucket(..) => bucket(LOG_ARCHIVE),
-                    Target::Account(_) | Target::Queue(_) => Target::Account(account(LOG_ARCHIVE)),
+                    Target::Account(_) | Target::Queue(_) | Target::Journal(_) => Target::Account(account(LOG_ARCHIVE)),
                 };
                 let expected = if place.contains(ORGANIZATION_ID) { "+p" } else { "-" };
                 assert_eq!(verdict(&engine, &asked), expected, "{place}");
@@ -285,7 +285,7 @@ fn what_is_not_known_of_the_organization_is_a_denial() {
             let explained = engine.explain(&question(AUDIT, account), tree.as_ref());
             assert!(!explained.allowed && explained.deciding.is_empty(), "{explained:?}");
             assert!(explained.errors.len() == 1 && explained.errors[0].contains(why), "{explained:?}");
-            assert_eq!(explained.account.placement, None);
+            assert_eq!(explained.account.unwrap().placement, None);
         }
     }
     let without = engine(permit);
