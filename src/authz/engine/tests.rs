@@ -385,7 +385,7 @@ fn an_explanation_names_policies_places_groups_and_the_account() {
     assert_eq!(deciding.place, "a.cedar:3:3");
     assert_eq!(deciding.annotations["description"], "Operators may.");
     assert_eq!(explained.in_groups, ["operators"]);
-    let placement = explained.account.placement.unwrap();
+    let placement = explained.account.unwrap().placement.unwrap();
     let units = [(PAYMENTS_UNIT, "Payments"), (WORKLOADS, "Workloads")];
     assert_eq!(placement.units, units.map(|(id, name)| (id.to_owned(), name.to_owned())));
     assert_eq!((placement.organization_id.as_str(), placement.name.as_str()), (ORGANIZATION_ID, "payments-prod"));
