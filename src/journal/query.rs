@@ -1,24 +1,18 @@
 //! Reading records while the gateway writes: by place, time, operation, account, caller and event; page by page, and each
 //! record only as far as its hash follows from the record before it.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
-use super::{
-    Journal, Position, RecordHash, VerifyError,
-    database::{StoreError, StoredRecord, Transaction},
-    list,
-    open::PAGE_RECORDS,
-    record::Body,
-    verify::Fault,
-};
+use super::{Journal, Position, RecordHash, VerifyError, open::PAGE_RECORDS, record::Body, verify::Fault};
 use crate::{
     clock::Timestamp,
+    store::{Location, RecordFilter, Snapshot, StoreError, StoredRecord},
     types::{AccountId, OperationId, RecordKind, Subject},
 };
 
 /// Most records that one page looks at, whether or not they match. Some tenths of a second; a filter that nothing matches
 /// then costs a caller pages, and the gateway no more than that at a time.
-const SCAN_RECORDS_MAX: u64 = 20_000;
+const SCAN_RECORDS_MAX: u32 = 20_000;
 
 /// Which records are asked for. What is not set matches all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,26 +68,19 @@ impl Journal {
     /// # Errors
     /// When the journal cannot be read, or a record that was looked at is not what was written.
     pub async fn records(&self, query: &RecordQuery) -> Result<RecordPage, VerifyError> {
-        // None only when the semaphore is closed, which nobody does.
-        let _turn = self.readers.acquire().await.ok();
-        read_records(&self.path, query).await
+        let _turn = self.reader().await;
+        let location = self.store.location();
+        let mut snapshot = self.store.snapshot().await?;
+        let page = Reader { snapshot: &mut *snapshot, location }.page(query).await?;
+        snapshot.close().await.map_err(|error| VerifyError::Unreadable(error.opening(location)))?;
+        Ok(page)
     }
 }
 
-async fn read_records(path: &Path, query: &RecordQuery) -> Result<RecordPage, VerifyError> {
-    let mut database = list::open(path).await?;
-    let failed = |error: StoreError| VerifyError::Unreadable(error.opening(path));
-    let mut transaction = database.read().await.map_err(failed)?;
-    let page = Reader { transaction: &mut transaction, path }.page(query).await?;
-    transaction.rollback().await.map_err(failed)?;
-    database.close().await.map_err(failed)?;
-    Ok(page)
-}
-
-/// Reads in one transaction, so that all of it is of one moment.
-struct Reader<'r, 't> {
-    transaction: &'r mut Transaction<'t>,
-    path: &'r Path,
+/// Reads in one snapshot, so that all of it is of one moment.
+struct Reader<'r> {
+    snapshot: &'r mut dyn Snapshot,
+    location: &'r Location,
 }
 
 /// A record that was looked at.
@@ -102,41 +89,52 @@ struct Candidate {
     facts: Body,
 }
 
+/// The next records to look at.
+struct Candidates {
+    /// In order, each checked.
+    found: Vec<Candidate>,
+    /// Everything up to here was looked at.
+    through: u64,
+}
+
 /// Whom and what an intent is about, for what ends it.
 struct IntentFacts {
     account: Option<String>,
     caller: Option<String>,
 }
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
     async fn page(mut self, query: &RecordQuery) -> Result<RecordPage, VerifyError> {
         let newest = self.newest().await?;
         let through = query.through.unwrap_or(newest).min(newest);
-        let (from, last) = self.range(query, through).await?;
-        let (mut records, mut bytes, mut next) = (Vec::new(), 0_usize, from);
+        let (mut next, last) = self.range(query, through).await?;
+        let (mut records, mut bytes, mut looked_at) = (Vec::new(), 0_usize, 0);
         let mut intents = HashMap::new();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-        let scan_end = from.saturating_add(SCAN_RECORDS_MAX);
-        while next <= last && next < scan_end && records.len() < limit {
-            for candidate in self.candidates(next, last.min(scan_end - 1)).await? {
-                let matches = self.matches(query, &candidate, &mut intents).await?;
+        while next <= last && looked_at < SCAN_RECORDS_MAX && records.len() < limit {
+            let most = PAGE_RECORDS.min(SCAN_RECORDS_MAX - looked_at);
+            let candidates = self.candidates(query, next, last, most).await?;
+            looked_at += most;
+            for candidate in candidates.found {
+                let index = candidate.record.position.index;
+                if !self.matches(query, &candidate, &mut intents).await? {
+                    continue;
+                }
                 let larger = bytes.saturating_add(candidate.record.body.len());
-                if matches && (records.len() == limit || (larger > query.bytes_max && !records.is_empty())) {
-                    return Ok(RecordPage { records, next: Some(next), through });
+                if records.len() == limit || (larger > query.bytes_max && !records.is_empty()) {
+                    return Ok(RecordPage { records, next: Some(index), through });
                 }
-                next = candidate.record.position.index.saturating_add(1);
-                if matches {
-                    bytes = larger;
-                    records.push(candidate.record);
-                }
+                bytes = larger;
+                records.push(candidate.record);
             }
+            next = candidates.through.saturating_add(1);
         }
         Ok(RecordPage { records, next: (next <= last).then_some(next), through })
     }
 
     async fn newest(&mut self) -> Result<u64, VerifyError> {
-        let head = self.transaction.head().await.map_err(|error| unreadable(error, self.path, 0))?;
-        Ok(head.and_then(|(index, _)| u64::try_from(index).ok()).unwrap_or_default())
+        let newest = self.snapshot.last(1).await.map_err(|error| unreadable(error, self.location, 0))?;
+        Ok(newest.first().and_then(|record| u64::try_from(record.index).ok()).unwrap_or_default())
     }
 
     /// First and last index that the query is about.
@@ -165,34 +163,55 @@ impl Reader<'_, '_> {
         Ok(low)
     }
 
+    /// Looks at `most` records at most, from the first of these indexes on. What the store can find by itself is asked for;
+    /// else it is all records in order. Whether one matches is judged of the record, and not here.
+    async fn candidates(
+        &mut self,
+        query: &RecordQuery,
+        from: u64,
+        last: u64,
+        most: u32,
+    ) -> Result<Candidates, VerifyError> {
+        let Some(operation_id) = query.operation_id else {
+            let count = u32::try_from(last - from + 1).unwrap_or(most).min(most);
+            let through = from.saturating_add(count.into()) - 1;
+            return Ok(Candidates { found: self.chain(from, count).await?, through });
+        };
+        let filter = RecordFilter { operation_id: Some(operation_id.to_string()), account_id: None };
+        let stored = self.snapshot.find(&filter, row_id(from), most).await;
+        let stored = stored.map_err(|error| unreadable(error, self.location, from))?;
+        let indexes: Vec<u64> = stored.iter().filter_map(|record| u64::try_from(record.index).ok()).collect();
+        let is_all = indexes.len() < usize::try_from(most).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        for index in indexes.iter().copied().filter(|index| (from..=last).contains(index)) {
+            found.push(self.one(index).await?);
+        }
+        let through = indexes.last().copied().filter(|_| !is_all).unwrap_or(last);
+        Ok(Candidates { found, through })
+    }
+
     async fn one(&mut self, index: u64) -> Result<Candidate, VerifyError> {
-        let one = self.candidates(index, index).await?.pop();
+        let one = self.chain(index, 1).await?.pop();
         one.ok_or(VerifyError::Tampered { index, fault: Fault::NoBody })
     }
 
-    /// The next records to look at, from the first of these indexes on: at least one, and each checked.
-    ///
-    /// All of them, in order. This is the place for an index over accounts and operations; the rest judges what comes.
-    async fn candidates(&mut self, from: u64, last: u64) -> Result<Vec<Candidate>, VerifyError> {
-        let count = last.saturating_sub(from).saturating_add(1).min(PAGE_RECORDS.into());
+    /// So many records from this index on, each after the one before. They are there: the newest was seen.
+    async fn chain(&mut self, from: u64, count: u32) -> Result<Vec<Candidate>, VerifyError> {
         // With the record before, from which the first one has to follow.
         let front = from.saturating_sub(1).max(1);
-        let limit = u32::try_from(count + from - front).unwrap_or(PAGE_RECORDS);
-        let stored = self.transaction.records(i64::try_from(front).unwrap_or(i64::MAX), limit).await;
-        let stored = stored.map_err(|error| unreadable(error, self.path, from))?;
+        let limit = if front == from { count } else { count.saturating_add(1) };
+        let stored = self.snapshot.records(row_id(front), limit).await;
+        let mut stored = stored.map_err(|error| unreadable(error, self.location, from))?.into_iter();
         let mut previous = (front == from).then_some(RecordHash::ZERO);
-        let mut checked = Vec::with_capacity(stored.len());
-        for (index, stored) in (front..).zip(stored) {
+        let mut checked = Vec::new();
+        for index in (front..).take(usize::try_from(limit).unwrap_or(usize::MAX)) {
             let tampered = |fault| VerifyError::Tampered { index, fault };
+            let stored = stored.next().ok_or_else(|| tampered(Fault::NoBody))?;
             let hash = hash_at(index, &stored).map_err(tampered)?;
             if let Some(previous_hash) = previous {
                 checked.push(check(index, previous_hash, hash, stored).map_err(tampered)?);
             }
             previous = Some(hash);
-        }
-        if checked.is_empty() {
-            let next = i64::try_from(last).unwrap_or(i64::MAX);
-            return Err(VerifyError::Tampered { index: from, fault: Fault::Gap(next) });
         }
         Ok(checked)
     }
@@ -265,12 +284,17 @@ fn check(index: u64, previous_hash: RecordHash, hash: RecordHash, stored: Stored
     Ok(Candidate { record: Record { position, previous_hash, body }, facts })
 }
 
-fn unreadable(error: StoreError, path: &Path, index: u64) -> VerifyError {
+fn unreadable(error: StoreError, location: &Location, index: u64) -> VerifyError {
     if error.is_corrupt() {
         VerifyError::Tampered { index, fault: Fault::Corrupt(error.to_string()) }
     } else {
-        VerifyError::Unreadable(error.opening(path))
+        VerifyError::Unreadable(error.opening(location))
     }
+}
+
+/// Stores count records with a sign. No journal comes near the end, so what is beyond it is not there.
+fn row_id(index: u64) -> i64 {
+    i64::try_from(index).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -273,6 +273,23 @@ mod tests {
         assert_eq!(arns(&acts), ["ExplainAccess arn:aws:s3:::ledger"]);
     }
 
+    #[test]
+    fn the_journal_is_asked_about_as_a_whole_or_by_account_and_signed_as_a_whole() {
+        let targets = |acts: &Acts| -> Vec<Option<String>> {
+            let questions = acts.questions(&principal()).unwrap();
+            assert!(questions.iter().all(|question| question.target.arn() == "journal"));
+            questions.iter().map(|question| question.target.account().map(|id| id.to_string())).collect()
+        };
+        assert_eq!(targets(&acts(&[Kind::ListRecords, Kind::GetCheckpoint], &[])), [None, None]);
+        let each = BOTH.map(|account| Some(account.to_owned()));
+        assert_eq!(targets(&acts(&[Kind::ListRecords], &BOTH)), each);
+        assert_eq!(targets(&acts(&[Kind::GetCheckpoint], &BOTH)), [None]);
+        let mut explained = acts(&[Kind::ExplainAccess], &[]);
+        explained.arguments =
+            BTreeMap::from([("about_operation".to_owned(), Given::Text(Kind::ListRecords.name().to_owned()))]);
+        assert_eq!(targets(&explained), [None]);
+    }
+
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:333333333333:jobs";
 
     /// An offline answer about another region than the gateway's would be an answer to another question.

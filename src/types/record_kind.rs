@@ -19,6 +19,10 @@ pub enum RecordKind {
     Backup,
     /// Kept policies were deleted because of their age.
     BackupsExpired,
+    /// Ids of requests were forgotten because of their age.
+    RequestsForgotten,
+    /// A request was repeated, and got the reply of the first time.
+    Repeated,
     /// How an act ended.
     Outcome,
     /// An outcome whose intent was not open.
@@ -31,13 +35,15 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Started,
         Self::Reloaded,
         Self::Stopped,
         Self::Intent,
         Self::Backup,
         Self::BackupsExpired,
+        Self::RequestsForgotten,
+        Self::Repeated,
         Self::Outcome,
         Self::StrayOutcome,
         Self::Refusal,
@@ -54,6 +60,8 @@ impl RecordKind {
             Self::Intent => "Intent",
             Self::Backup => "Backup",
             Self::BackupsExpired => "BackupsExpired",
+            Self::RequestsForgotten => "RequestsForgotten",
+            Self::Repeated => "Repeated",
             Self::Outcome => "Outcome",
             Self::StrayOutcome => "StrayOutcome",
             Self::Refusal => "Refusal",

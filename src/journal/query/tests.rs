@@ -128,15 +128,15 @@ async fn pages_hold_each_record_once_and_end_although_every_look_is_recorded() {
 async fn a_filter_that_finds_nothing_costs_pages_of_a_bound_and_comes_to_an_end() {
     let fixture = Fixture::new();
     let journal = fixture.open().await.journal;
-    let total = SCAN_RECORDS_MAX + 10;
-    for _ in 0..total.div_ceil(512) {
+    let bound = u64::from(SCAN_RECORDS_MAX);
+    for _ in 0..bound.div_ceil(512) {
         let batch = (0..512).map(|_| journal.append(started()));
         futures_util::future::try_join_all(batch).await.unwrap();
     }
     let nothing = RecordQuery { event: Some(RecordKind::Stopped), ..all() };
     let first = journal.records(&nothing).await.unwrap();
-    assert_eq!((indexes(&first), first.next), (vec![], Some(SCAN_RECORDS_MAX + 1)));
-    let rest = RecordQuery { from: SCAN_RECORDS_MAX + 1, through: Some(first.through), ..nothing };
+    assert_eq!((indexes(&first), first.next), (vec![], Some(bound + 1)));
+    let rest = RecordQuery { from: bound + 1, through: Some(first.through), ..nothing };
     let rest = journal.records(&rest).await.unwrap();
     assert_eq!((indexes(&rest), rest.next), (vec![], None));
 }
