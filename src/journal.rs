@@ -26,7 +26,7 @@
 //! # Where things go
 //! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
 //! `database` is the only file that names sqlx (PostgreSQL becomes a second one like it), `file` guards the file itself,
-//! `verify` and `list` read offline. Signed checkpoints and exports read through `database` as `verify` does.
+//! `verify` and `list` read offline, `reconcile` compares with CloudTrail. Signed checkpoints and exports read through `database` as `verify` does.
 
 mod append;
 mod backups;
@@ -38,6 +38,7 @@ mod expiry;
 mod file;
 mod list;
 mod open;
+mod reconcile;
 mod record;
 mod verify;
 mod watchdog;
@@ -48,6 +49,7 @@ pub use error::{AppendError, OpenError, WriteFailure};
 pub use event::{AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
+pub use reconcile::ReconcileError;
 pub use record::{BODY_BYTES_MAX, Expectation, ParseError, Position, RecordHash};
 pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};
 

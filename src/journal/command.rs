@@ -1,9 +1,11 @@
 //! `rootgate journal`: for the people who read and check the record.
 
 mod backups;
+mod reconcile;
 mod render;
 
 pub use backups::{BackupArguments, BackupsArguments};
+pub use reconcile::ReconcileArguments;
 
 use std::{
     io::{self, Write},
@@ -13,7 +15,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Expectation, LIST_RECORDS_MAX, ReadError, VerifyError, list, verify};
+use super::{Expectation, LIST_RECORDS_MAX, ReadError, ReconcileError, VerifyError, list, verify};
 
 /// What to do with a journal.
 #[derive(Clone, Debug, Subcommand)]
@@ -62,6 +64,13 @@ Examples:
   Into a file for `aws s3api put-bucket-policy --bucket payments --policy file://policy.json`:
     rootgate journal backup --journal journal.db 0198c5a4-6f0e-7cc3-9b5e-2f1d6a1c7e42 > policy.json")]
     Backup(BackupArguments),
+    /// Hold the journal against CloudTrail log files
+    ///
+    /// Lists root sessions that did not pass through the gateway, acts of the gateway that CloudTrail does not know, and what
+    /// else was done in the sessions of the gateway. Exits with 0 only if everything was read and agrees, with 1 if there is
+    /// a finding.
+    #[command(after_long_help = reconcile::EXAMPLES)]
+    Reconcile(ReconcileArguments),
 }
 
 /// Arguments of `verify`.
@@ -107,6 +116,9 @@ pub enum CommandError {
     /// No such backup.
     #[error("there is no backup with this id, or it has expired: see `rootgate journal backups`")]
     NoBackup,
+    /// The journal cannot be held against CloudTrail.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -122,6 +134,7 @@ pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCod
         JournalCommand::List(arguments) => run_list(&arguments, out).await,
         JournalCommand::Backups(arguments) => backups::run_backups(&arguments, out).await,
         JournalCommand::Backup(arguments) => backups::run_backup(&arguments, out).await,
+        JournalCommand::Reconcile(arguments) => reconcile::run_reconcile(arguments, out).await,
     }
 }
 
