@@ -157,3 +157,60 @@ impl Read for Metered<'_> {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meter(total: u64, file: u64, record: u64) -> Meter {
+        Meter { total: Cell::new(total), file: Cell::new(file), record: Cell::new(record) }
+    }
+
+    #[test]
+    fn each_bound_ends_the_reading() {
+        for (bounds, said) in
+            [((9, 99, 99), "larger than 1 TiB"), ((99, 9, 99), "larger than 1 GiB"), ((99, 99, 9), "larger than 4 MiB")]
+        {
+            let meter = meter(bounds.0, bounds.1, bounds.2);
+            let mut reader = Metered { inner: Box::new(io::repeat(b'x')), meter: &meter };
+            let error = reader.read(&mut [0; 10]).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+            assert_eq!(meter.is_spent(), bounds.0 == 9);
+        }
+    }
+
+    #[test]
+    fn records_and_files_begin_anew_and_the_total_does_not() {
+        let meter = meter(30, 20, 10);
+        meter.take(9).unwrap();
+        assert!(meter.take(1).is_err());
+        meter.next_record();
+        meter.take(9).unwrap();
+        assert!(meter.take(5).is_err(), "the file");
+        meter.next_file();
+        meter.take(5).unwrap();
+        assert!(meter.take(1).is_err(), "the total");
+    }
+
+    #[test]
+    fn a_walk_does_not_follow_links_to_folders_and_tells_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::create_dir(path.join("b")).unwrap();
+        fs::write(path.join("b/x.json.gz"), "").unwrap();
+        std::os::unix::fs::symlink(path, path.join("b/loop")).unwrap();
+        std::os::unix::fs::symlink(path.join("b/x.json.gz"), path.join("a.json")).unwrap();
+        let found = find(&[path.to_owned(), path.join("b/x.json.gz")]).unwrap();
+        assert_eq!(found.files, [path.join("a.json"), path.join("b/x.json.gz")]);
+        assert_eq!(found.links, [path.join("b/loop")]);
+    }
+
+    #[test]
+    fn folders_are_walked_only_so_deep() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = (0..=DEPTH_MAX).fold(folder.path().to_owned(), |path, _| path.join("d"));
+        fs::create_dir_all(deep).unwrap();
+        let error = find(&[folder.path().to_owned()]).unwrap_err();
+        assert!(error.to_string().contains("20 deep"), "{error}");
+    }
+}

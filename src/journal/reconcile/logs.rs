@@ -89,7 +89,7 @@ impl Coverage {
         self.places.values().flatten().collect()
     }
 
-    fn add(&mut self, place: &Place) {
+    pub(super) fn add(&mut self, place: &Place) {
         let (oldest, newest) = self.span.unwrap_or((place.time, place.time));
         self.span = Some((oldest.min(place.time), newest.max(place.time)));
         let Some(account) = place.account else { return };
