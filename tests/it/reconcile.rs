@@ -10,6 +10,7 @@ use std::{
 use aws_root_simulator::Fault;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use rootgate::{
+    clock::Timestamp,
     journal::command::{JournalCommand, ReconcileArguments, run},
     pb::{CredentialKind, TaskPolicy},
 };
@@ -49,7 +50,8 @@ fn arguments(world: &World, logs: &Path) -> ReconcileArguments {
     ReconcileArguments {
         journal: world.journal_path(),
         cloudtrail: vec![logs.to_owned()],
-        since: None,
+        // The first event can be logged a second after its act began.
+        since: Some(Timestamp::from_unix(0, 0)),
         until: None,
         account: None,
         gateway_account: Vec::new(),

@@ -181,14 +181,14 @@ mod tests {
 
     #[test]
     fn records_and_files_begin_anew_and_the_total_does_not() {
-        let meter = meter(30, 20, 10);
-        meter.take(9).unwrap();
-        assert!(meter.take(1).is_err());
+        let meter = meter(30, 20, 15);
+        meter.take(14).unwrap();
+        assert!(meter.take(1).is_err(), "the record");
         meter.next_record();
-        meter.take(9).unwrap();
-        assert!(meter.take(5).is_err(), "the file");
-        meter.next_file();
         meter.take(5).unwrap();
+        assert!(meter.take(1).is_err(), "the file");
+        meter.next_file();
+        meter.take(10).unwrap();
         assert!(meter.take(1).is_err(), "the total");
     }
 

@@ -154,7 +154,7 @@ async fn a_journal_that_is_not_what_was_written_proves_nothing() {
     let (fixture, logs) = site().await;
     fs::write(logs.join("a.json"), log(&[its_request()])).unwrap();
     let mut connection = journal::stranger(&fixture.path).await;
-    journal::run(&mut connection, "DROP TRIGGER IF EXISTS records_are_not_updated").await;
+    journal::run(&mut connection, "DROP TRIGGER records_no_update").await;
     journal::run(&mut connection, "UPDATE records SET body = replace(body, 'SEC-1', 'SEC-2')").await;
     let (code, text) = answer(&fixture, &logs, &[]).await.unwrap();
     assert_eq!(code, ExitCode::FAILURE);
@@ -169,6 +169,7 @@ async fn nothing_in_a_log_steers_the_terminal() {
     let (fixture, logs) = site().await;
     let mut evil = its_request();
     evil["requestID"] = json!("r-\u{1b}[2J");
+    evil["responseElements"]["credentials"]["accessKeyId"] = json!("ASIAOTHER");
     evil["userIdentity"]["arn"] = json!("\u{202e}gateway\n");
     fs::write(logs.join("a.json"), log(&[evil])).unwrap();
     let (code, text) = answer(&fixture, &logs, &[]).await.unwrap();
