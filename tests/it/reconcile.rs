@@ -33,7 +33,7 @@ async fn act(world: World) -> World {
     operator.audit(PAYMENTS).await.unwrap();
     operator.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
     operator.unlock_queue(PAYMENTS, QUEUE).await.unwrap();
-    operator.delete(PAYMENTS, &[CredentialKind::AccessKeys]).await.unwrap();
+    operator.delete(PAYMENTS, &[CredentialKind::AccessKey]).await.unwrap();
     world.aws.inject(Fault::on("sts", "AssumeRoot").error(403, "AccessDenied", "no"));
     operator.audit(PAYMENTS).await.unwrap_err();
     operator.audit(PAYMENTS).await.unwrap();
