@@ -35,6 +35,7 @@ mod database;
 mod error;
 mod event;
 mod expiry;
+mod export;
 mod file;
 mod list;
 mod open;
@@ -46,10 +47,11 @@ mod writer;
 pub use backups::{BACKUPS_MAX, BackupQuery, POLICY_BYTES_MAX, PolicyBackup, ReadError, read_backup};
 pub use error::{AppendError, OpenError, WriteFailure};
 pub use event::{AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
+pub use export::{ExportFailure, FileError, Format};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
 pub use record::{BODY_BYTES_MAX, Expectation, ParseError, Position, RecordHash};
-pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};
+pub use verify::{ExportError, ExportSource, Fault, OpenIntent, Place, Verified, VerifyError, verify, verify_exports};
 
 use std::{path::Path, sync::Arc, time::Duration};
 

@@ -1,9 +1,16 @@
 //! `rootgate journal`: for the people who read and check the record.
 
 mod backups;
+mod export;
+mod progress;
 mod render;
+mod tail;
+mod verify;
 
 pub use backups::{BackupArguments, BackupsArguments};
+pub use export::ExportArguments;
+pub use tail::TailArguments;
+pub use verify::VerifyArguments;
 
 use std::{
     io::{self, Write},
@@ -13,22 +20,30 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{Expectation, LIST_RECORDS_MAX, ReadError, VerifyError, list, verify};
+use super::{ExportError, ExportFailure, FileError, LIST_RECORDS_MAX, ReadError, VerifyError, list};
 
 /// What to do with a journal.
 #[derive(Clone, Debug, Subcommand)]
 pub enum JournalCommand {
     /// Check that no record was edited, reordered or removed
     ///
-    /// Reads the whole file, also while a gateway writes it, and never changes it. Exits with 0 only if all is well, with
-    /// 1 if a record is bad. That nothing was cut off at the end can only be known from a receipt that was kept elsewhere:
-    /// give one or more with --expect.
+    /// Reads a whole journal, also while a gateway writes it, or exports of it as JSONL, for which nothing else is needed,
+    /// and never changes them. Exits with 0 only if all is well, with 1 if a record is bad. That nothing was cut off at the
+    /// end can only be known from a receipt that was kept elsewhere: give one or more with --expect.
     #[command(after_long_help = "\
 Examples:
   Check the chain:
     rootgate journal verify --journal journal.db
   Check too that the record of a kept receipt is still there:
     rootgate journal verify --journal journal.db --expect 42:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  Check an export, on any machine:
+    rootgate journal verify --export journal.jsonl
+  One that was made in parts:
+    rootgate journal verify --export 2026-10.jsonl --export 2026-11.jsonl
+  The later part alone, with the receipt of the last record of the part before it:
+    rootgate journal verify --export 2026-11.jsonl --after 41:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+  A compressed one:
+    gzip -dc journal.jsonl.gz | rootgate journal verify --export -
   For a script:
     rootgate journal verify --journal journal.db --json")]
     Verify(VerifyArguments),
@@ -44,6 +59,34 @@ Examples:
   All refusals, one JSON object a line:
     rootgate journal list --journal journal.db --limit 1000000 --json | jq 'select(.record.event == \"Refusal\")'")]
     List(ListArguments),
+    /// Show the last records, and with --follow new ones as they are recorded
+    ///
+    /// Shows what is stored, without checking the chain: see `verify`. Ends with Ctrl-C, or when its reader goes away.
+    #[command(after_long_help = "\
+Examples:
+  The last ten records:
+    rootgate journal tail --journal journal.db
+  Watch a gateway:
+    rootgate journal tail --journal journal.db --follow
+  All that is refused from now on, one JSON object a line:
+    rootgate journal tail --journal journal.db --follow --lines 0 --json | jq --unbuffered 'select(.record.event == \"Refusal\")'")]
+    Tail(TailArguments),
+    /// Write records for other tools: JSONL, CSV, OCSF or CloudEvents
+    ///
+    /// Writes the records as they are at the moment when it begins, also while a gateway writes the journal, and checks on
+    /// the way that each follows from the one before it. A file has its name only when it is whole and on the disk. Exits
+    /// with 1 if a record is bad or the output cannot be written; there is no file then.
+    #[command(after_long_help = "\
+Examples:
+  Everything, in the form that `verify --export` checks:
+    rootgate journal export --journal journal.db --output journal.jsonl
+  What came behind record 5000, compressed:
+    rootgate journal export --journal journal.db --from 5001 | gzip > journal-5001.jsonl.gz
+  For a spreadsheet:
+    rootgate journal export --journal journal.db --format csv --output journal.csv
+  For a SIEM:
+    rootgate journal export --journal journal.db --format ocsf --output journal.ocsf.jsonl")]
+    Export(ExportArguments),
     /// List the policies that were kept before acts changed them, newest first
     ///
     /// Also while a gateway writes the journal. Fails if one of them is not what its record says.
@@ -62,20 +105,6 @@ Examples:
   Into a file for `aws s3api put-bucket-policy --bucket payments --policy file://policy.json`:
     rootgate journal backup --journal journal.db 0198c5a4-6f0e-7cc3-9b5e-2f1d6a1c7e42 > policy.json")]
     Backup(BackupArguments),
-}
-
-/// Arguments of `verify`.
-#[derive(Clone, Debug, Args)]
-pub struct VerifyArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
-    /// Receipt of a record that must be there; may be given several times
-    #[arg(long, value_name = "INDEX:HASH")]
-    pub expect: Vec<Expectation>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `list`.
@@ -101,6 +130,26 @@ pub enum CommandError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] VerifyError),
+    /// An export cannot be read.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// An export cannot be made.
+    #[error("nothing is exported: {0}")]
+    NoExport(#[source] ExportFailure),
+    /// The range of an export is none.
+    #[error("--to {to} comes before --from {from}: both are indexes of records, and belong to what is exported")]
+    Range {
+        /// The first record.
+        from: u64,
+        /// The last record.
+        to: u64,
+    },
+    /// An export was ended by its user. Nothing of it is left.
+    #[error("the export was interrupted: nothing is left of it")]
+    Interrupted,
+    /// The file of an export cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ReadError),
@@ -108,8 +157,37 @@ pub enum CommandError {
     #[error("there is no backup with this id, or it has expired: see `rootgate journal backups`")]
     NoBackup,
     /// The output cannot be written.
-    #[error("the output cannot be written: {0}")]
+    #[error("the output cannot be written: {0} (is the disk full?)")]
     Output(#[from] io::Error),
+}
+
+/// What a command prints on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printing {
+    /// Some lines for people; whether anybody reads them changes nothing.
+    Answer,
+    /// As long as somebody reads: text for people.
+    Text,
+    /// As long as somebody reads: bytes for machines, of which none may be changed.
+    Bytes,
+}
+
+impl JournalCommand {
+    /// What the writer that [`run`] gets has to be for.
+    #[must_use]
+    pub fn printing(&self) -> Printing {
+        match self {
+            Self::List(ListArguments { json, .. }) | Self::Tail(TailArguments { json, .. }) => {
+                if *json {
+                    Printing::Bytes
+                } else {
+                    Printing::Text
+                }
+            }
+            Self::Export(_) => Printing::Bytes,
+            Self::Verify(_) | Self::Backups(_) | Self::Backup(_) => Printing::Answer,
+        }
+    }
 }
 
 /// Runs a command. A bad record is an answer, not an error: the exit code then is 1.
@@ -118,32 +196,28 @@ pub enum CommandError {
 /// When there is no answer.
 pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
     match command {
-        JournalCommand::Verify(arguments) => run_verify(&arguments, out).await,
-        JournalCommand::List(arguments) => run_list(&arguments, out).await,
+        JournalCommand::Verify(arguments) => verify::run_verify(&arguments, out).await,
+        JournalCommand::List(arguments) => while_read(run_list(&arguments, out).await),
+        JournalCommand::Tail(arguments) => while_read(tail::run_tail(&arguments, out, interrupted()).await),
+        JournalCommand::Export(arguments) => export::run_export(&arguments, out, interrupted()).await,
         JournalCommand::Backups(arguments) => backups::run_backups(&arguments, out).await,
         JournalCommand::Backup(arguments) => backups::run_backup(&arguments, out).await,
     }
 }
 
-async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
-    match verify(&arguments.journal, &arguments.expect).await {
-        Ok(verified) => {
-            if arguments.json {
-                render::verified_json(out, &verified, arguments)?;
-            } else {
-                render::verified(out, &verified, arguments)?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(VerifyError::Tampered { index, fault }) => {
-            if arguments.json {
-                render::tampered_json(out, index, &fault)?;
-            } else {
-                render::tampered(out, index, &fault)?;
-            }
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error) => Err(error.into()),
+/// Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process as ever.
+        std::future::pending().await
+    }
+}
+
+/// Whoever reads may go away (`… | head`): nothing is left to be done then.
+fn while_read(result: Result<ExitCode, CommandError>) -> Result<ExitCode, CommandError> {
+    match result {
+        Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        result => result,
     }
 }
 

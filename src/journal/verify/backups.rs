@@ -7,7 +7,7 @@ use crate::{
         backups::{BackupFault, believed},
         database::{StoreError, Transaction},
         open::PAGE_RECORDS,
-        record::Body,
+        record::Facts,
     },
 };
 
@@ -35,14 +35,14 @@ pub(super) enum Finding {
 
 impl Backups {
     /// Takes a record in.
-    pub(super) fn count(&mut self, body: &Body) -> Result<(), Fault> {
-        match body.text("event") {
-            Some("Backup") => {
-                let inside = body.text("policy_sha256").is_none();
-                self.recorded.push(Kept { index: body.index, recorded_at: body.recorded_at, inside });
+    pub(super) fn count(&mut self, facts: &Facts<'_>) -> Result<(), Fault> {
+        match &*facts.event {
+            "Backup" => {
+                let inside = !facts.has_policy_sha256;
+                self.recorded.push(Kept { index: facts.index, recorded_at: facts.recorded_at, inside });
             }
-            Some("BackupsExpired") => {
-                let older_than = body.time("older_than").ok_or(Fault::Body("it has no older_than"))?;
+            "BackupsExpired" => {
+                let older_than = facts.older_than.ok_or(Fault::Body("it has no older_than"))?;
                 // Times never go backwards along the chain.
                 let expired = self.recorded.partition_point(|kept| kept.recorded_at < older_than);
                 self.expired = self.expired.max(expired);
