@@ -206,6 +206,3 @@ impl Intents {
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

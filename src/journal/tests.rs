@@ -4,7 +4,7 @@ mod append;
 pub(super) mod backups;
 mod failures;
 mod opening;
-mod tampering;
+pub(super) mod tampering;
 
 use std::{
     collections::BTreeMap,

@@ -24,7 +24,7 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "FILE")]
     pub export: Vec<PathBuf>,
     /// Receipt of the record before the first of the exports, where they do not begin with record 1
-    #[arg(long, value_name = "INDEX:HASH", requires = "export")]
+    #[arg(long, value_name = "INDEX:HASH", requires = "export", conflicts_with = "journal")]
     pub after: Option<Expectation>,
     /// Receipt of a record that must be there; may be given several times
     #[arg(long, value_name = "INDEX:HASH")]

@@ -81,3 +81,54 @@ fn change<'a>(event: &str, operation_id: Option<Text<'a>>, intent_index: Option<
         _ => Some(Change::None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::super::Effect, *};
+
+    fn agrees(text: &str) -> Result<(), TestCaseError> {
+        let Ok(facts) = Facts::parse(text) else { return Ok(()) };
+        let body = Body::parse(text).map_err(TestCaseError::fail)?;
+        prop_assert_eq!((facts.index, facts.recorded_at), (body.index, body.recorded_at));
+        prop_assert_eq!(Some(&*facts.event), body.text("event"));
+        prop_assert_eq!(facts.has_policy_sha256, body.text("policy_sha256").is_some());
+        prop_assert_eq!(facts.older_than, body.text("older_than").and_then(time::parse));
+        let effect = match facts.change {
+            Change::None => Effect::None,
+            Change::Opens { operation_id } => Effect::Opens { operation_id: operation_id.into_owned() },
+            Change::Closes { operation_id, intent_index } => {
+                Effect::Closes { operation_id: operation_id.into_owned(), intent_index }
+            }
+        };
+        prop_assert_eq!(effect, body.effect);
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_escaped_is_read_too() {
+        let text =
+            r#"{"index":1,"recorded_at":"1970-01-01T00:00:00.000000Z","event":"\u0049ntent","operation_id":"a\"b"}"#;
+        let facts = Facts::parse(text).unwrap();
+        assert_eq!(facts.change, Change::Opens { operation_id: "a\"b".into() });
+    }
+
+    proptest! {
+        #[test]
+        fn both_readers_say_the_same(
+            at in any::<prop::sample::Index>(),
+            to in prop_oneof![Just("".to_owned()), "[\\[\\]{}\",:0-9a-z\\\\ ]{1,3}"],
+            event in "Intent|Outcome|Interrupted|Backup|BackupsExpired|Stopped|\\\\u0049ntent",
+        ) {
+            let text = format!(
+                r#"{{"index":12,"recorded_at":"1970-01-01T00:00:00.000000Z","event":"{event}","operation_id":"x","intent_index":3,"policy_sha256":null,"older_than":"1970-01-01T00:00:00.000000Z","detail":{{"index":4}}}}"#
+            );
+            prop_assert!(Facts::parse(&text).is_ok());
+            agrees(&text)?;
+            let at = at.index(text.len());
+            agrees(&format!("{}{to}{}", &text[..at], &text[at + 1..]))?;
+            agrees(&format!("{}{to}{}", &text[..at], &text[at..]))?;
+        }
+    }
+}
