@@ -313,7 +313,7 @@ impl Gate {
         let account = permit.operation().target().account();
         let result = result.map_err(|error: Error| error.about(account));
         let conclusion = result.as_ref().map(|(conclusion, _)| conclusion);
-        let outcome = records::outcome(id, intent.index, conclusion, &trail);
+        let outcome = records::outcome(id, intent.index, account, conclusion, &trail);
         let result_word = outcome.result;
         let position = self.journal.append_until_durable(Event::Outcome(outcome)).await;
         tracing::info!(

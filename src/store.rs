@@ -21,7 +21,6 @@ pub use model::{
     Additions, BODY_BYTES_MAX, BackupFilter, Instance, IntentKey, NewIntent, NewRecord, NewRequest, POLICY_BYTES_MAX,
     PolicyBackup, RecordFilter, RequestKey, SettledRequest, StoredIntent, StoredRecord, StoredRequest,
 };
-#[cfg(test)]
 pub(crate) use sqlite::suffixed;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};

@@ -12,7 +12,7 @@ use crate::{
         AwsCallRecord, CallerRecord, ErrorRecord, Intent, Outcome, OutcomeResult, Position, Refusal, RequestEnd,
     },
     ops::Conclusion,
-    types::OperationId,
+    types::{AccountId, OperationId},
 };
 
 /// Where an operation is recorded, and what AWS answered.
@@ -91,6 +91,7 @@ pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
 pub(super) fn outcome(
     id: OperationId,
     intent_index: u64,
+    account: Option<AccountId>,
     conclusion: Result<&Conclusion, &Error>,
     trail: &Trail,
 ) -> Outcome {
@@ -102,6 +103,7 @@ pub(super) fn outcome(
     Outcome {
         operation_id: id,
         intent_index,
+        account_id: account,
         result: result_of(error),
         changed: conclusion.and_then(|conclusion| conclusion.changed),
         error: error.map(error_record),
