@@ -121,7 +121,7 @@ impl Aws {
 fn ask<O: RootTask>(permit: &Permit<O>, duration_seconds: u16) -> session::Ask {
     let operation = permit.operation();
     session::Ask {
-        account: operation.target().account(),
+        account: operation.account(),
         task_policy: operation.task_policy(),
         duration_seconds,
         origin: broker::Origin {

@@ -25,8 +25,8 @@
 //!
 //! # Where things go
 //! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
-//! `database` is the only file that names sqlx (PostgreSQL becomes a second one like it), `file` guards the file itself,
-//! `verify` and `list` read offline, `checkpoint` signs where the journal ends.
+//! `query` reads records for callers, `verify` and `list` read offline, `checkpoint` signs where the journal ends,
+//! `reconcile` compares with CloudTrail. Where all of it is kept is the `store`.
 
 mod append;
 mod backups;
@@ -37,6 +37,8 @@ mod event;
 mod expiry;
 mod list;
 mod open;
+mod query;
+mod reconcile;
 mod record;
 mod requests;
 mod verify;
@@ -56,6 +58,8 @@ pub use event::{
 };
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
+pub use query::{Record, RecordPage, RecordQuery};
+pub use reconcile::ReconcileError;
 pub use record::{Expectation, ParseError, Position};
 pub use requests::{RecordedOutcome, RecordedRequest};
 pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};

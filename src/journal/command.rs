@@ -2,12 +2,14 @@
 
 mod backups;
 mod checkpoint;
+mod reconcile;
 mod render;
 
 pub use backups::{BackupArguments, BackupsArguments};
 pub use checkpoint::{
     CheckpointArguments, GenerateArguments, KeyCommand, PublicArguments, SignArguments, UnprovenCheckpoint,
 };
+pub use reconcile::ReconcileArguments;
 
 use std::{
     io::{self, Write},
@@ -18,8 +20,8 @@ use std::{
 use clap::{Args, Subcommand};
 
 use super::{
-    AnchorFileError, CheckpointError, Expectation, KeyFileError, LIST_RECORDS_MAX, ReadError, SignError, VerifyError,
-    list, verify,
+    AnchorFileError, CheckpointError, Expectation, KeyFileError, LIST_RECORDS_MAX, ReadError, ReconcileError,
+    SignError, VerifyError, list, verify,
 };
 
 /// What to do with a journal.
@@ -88,6 +90,13 @@ Examples:
   Append it to a file of checkpoints, unless the journal contradicts the last of them:
     rootgate journal checkpoint --journal journal.db --key checkpoint.key --output checkpoints.txt")]
     Checkpoint(SignArguments),
+    /// Hold the journal against CloudTrail log files
+    ///
+    /// Lists root sessions that did not pass through the gateway, acts of the gateway that CloudTrail does not know, and what
+    /// else was done in the sessions of the gateway. Exits with 0 only if everything was read and agrees, with 1 if there is
+    /// a finding.
+    #[command(after_long_help = reconcile::EXAMPLES)]
+    Reconcile(ReconcileArguments),
 }
 
 /// Arguments of `verify`.
@@ -148,6 +157,9 @@ pub enum CommandError {
     /// Nothing was signed.
     #[error(transparent)]
     Unsigned(#[from] SignError),
+    /// The journal cannot be held against CloudTrail.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
@@ -161,7 +173,12 @@ impl CommandError {
             Self::NoBackup | Self::Backup(ReadError::Tampered { .. }) => true,
             Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),
             Self::Unsigned(error) => error.is_rollback(),
-            Self::Journal(_) | Self::Backup(_) | Self::Key(_) | Self::Checkpoints(_) | Self::Output(_) => false,
+            Self::Journal(_)
+            | Self::Backup(_)
+            | Self::Key(_)
+            | Self::Checkpoints(_)
+            | Self::Reconcile(_)
+            | Self::Output(_) => false,
         }
     }
 }
@@ -178,6 +195,7 @@ pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCod
         JournalCommand::Backup(arguments) => backups::run_backup(&arguments, out).await,
         JournalCommand::Key { command } => checkpoint::run_key(&command, out),
         JournalCommand::Checkpoint(arguments) => checkpoint::run_sign(&arguments, out).await,
+        JournalCommand::Reconcile(arguments) => reconcile::run_reconcile(arguments, out).await,
     }
 }
 

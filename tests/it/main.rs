@@ -28,6 +28,7 @@ mod limits;
 mod matrix;
 mod plan;
 mod process;
+mod reconcile;
 mod reload;
 mod rpc;
 mod schemes;

@@ -11,6 +11,7 @@ mod admin;
 mod assume_root;
 mod authorization;
 mod client;
+mod cloudtrail;
 mod faults;
 mod object_lock;
 mod organization;
