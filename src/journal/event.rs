@@ -48,6 +48,18 @@ pub enum Event {
         #[serde(serialize_with = "as_text")]
         older_than: Timestamp,
     },
+    /// Records were moved into a file of their own, which holds them to the byte. They are not in the store any more; the
+    /// chain goes on after them.
+    Archived {
+        /// The first of them.
+        first_index: u64,
+        /// The last of them.
+        last_index: u64,
+        /// Hash of the last of them.
+        last_hash: String,
+        /// SHA-256 of the file, as hexadecimal digits.
+        file_sha256: String,
+    },
     /// A request was repeated, and got the reply of the first time. Nothing was done.
     Repeated {
         /// Operation of the first time.
@@ -301,6 +313,7 @@ impl Event {
             Self::BackupsExpired { .. } => RecordKind::BackupsExpired,
             Self::RequestsForgotten { .. } => RecordKind::RequestsForgotten,
             Self::Repeated { .. } => RecordKind::Repeated,
+            Self::Archived { .. } => RecordKind::Archived,
             Self::Outcome(_) => RecordKind::Outcome,
             Self::StrayOutcome(_) => RecordKind::StrayOutcome,
             Self::Refusal(_) => RecordKind::Refusal,
