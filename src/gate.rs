@@ -36,7 +36,7 @@ use crate::{
     aws::{Aws, Trail},
     clock::{Clock, Rate},
     error::{Error, ErrorReason},
-    journal::{CallerRecord, Event, Journal},
+    journal::{CallerRecord, Checkpointer, Event, Journal},
     ops::{Explainer, Means, Operation},
     organization::Keeper,
     types::{Current, Kind, OperationId},
@@ -58,6 +58,7 @@ pub struct Gate {
     organization: Arc<Keeper>,
     clock: Arc<dyn Clock>,
     journal: Journal,
+    records: StoredRecords,
     aws: Aws,
     rules: TargetRules,
     slots: Slots,
@@ -78,6 +79,8 @@ pub struct GateParts {
     pub clock: Arc<dyn Clock>,
     /// Where everything is recorded.
     pub journal: Journal,
+    /// Signs where it ends, if there is a key for that.
+    pub checkpointer: Option<Arc<Checkpointer>>,
     /// The hold on AWS.
     pub aws: Aws,
     /// Targets that no act may reach.
@@ -137,11 +140,13 @@ impl Gate {
     /// A gate of these parts, in which nothing has happened yet.
     #[must_use]
     pub fn new(parts: GateParts) -> Self {
-        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates } = parts;
+        let records = StoredRecords::new(parts.journal.clone(), parts.checkpointer);
+        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates, .. } =
+            parts;
         let flood = Arc::<Flood>::default();
         let (callers, kinds) = (Callers::new(caller_limits, Arc::clone(&flood)), KindRates::new(kind_rates));
         let (locks, tasks) = (Locks::default(), TaskTracker::new());
-        Self { policies, organization, clock, journal, aws, rules, slots, callers, kinds, locks, flood, tasks }
+        Self { policies, organization, clock, journal, records, aws, rules, slots, callers, kinds, locks, flood, tasks }
     }
 
     /// Decides, and if the answer is yes, acts.
@@ -236,9 +241,9 @@ impl Gate {
             Ok(lock) => lock,
             Err(error) => return Err(self.record_refusal(id, claims, refused(&permit, error)).await),
         };
-        let (backups, journal) = (StoredBackups(&self.journal), StoredRecords(&self.journal));
+        let backups = StoredBackups(&self.journal);
         let explainer = Explainer::new(&policies, &at);
-        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &journal, now };
+        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &self.records, now };
         // Boxed: the future of an act is large, and lives in the task for long.
         Box::pin(self.act(id, &permit, means)).await
     }
