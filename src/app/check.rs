@@ -64,7 +64,7 @@ pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
     let parts = Parts::load(config, &SystemClock as &dyn Clock)?;
     Ok(CheckReport {
         listeners: config.listeners.iter().map(ListenerReport::from).collect(),
-        journal: config.journal.path.display().to_string(),
+        journal: config.journal.location.to_string(),
         policies: parts.engine.policies_count(),
         groups_without_members: groups_without_members(&parts.engine, config),
         policy_sha256: parts.engine.sha256().to_owned(),
