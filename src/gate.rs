@@ -10,6 +10,7 @@ mod backups;
 mod callers;
 mod failures;
 mod flood;
+mod journal_reader;
 mod limits;
 mod locks;
 mod rates;
@@ -46,6 +47,7 @@ use self::{
     callers::{Callers, Turn},
     failures::{out_of_time, panicked, permission_denied, unauthenticated, unrecorded},
     flood::Flood,
+    journal_reader::StoredRecords,
     locks::Locks,
     rates::KindRates,
 };
@@ -234,9 +236,9 @@ impl Gate {
             Ok(lock) => lock,
             Err(error) => return Err(self.record_refusal(id, claims, refused(&permit, error)).await),
         };
-        let backups = StoredBackups(&self.journal);
+        let (backups, journal) = (StoredBackups(&self.journal), StoredRecords(&self.journal));
         let explainer = Explainer::new(&policies, &at);
-        let means = Means { aws: &self.aws, explainer, backups: &backups, now };
+        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &journal, now };
         // Boxed: the future of an act is large, and lives in the task for long.
         Box::pin(self.act(id, &permit, means)).await
     }
@@ -318,7 +320,7 @@ impl Gate {
             operation = O::KIND.name(),
             operation_id = %id,
             caller = permit.caller().subject(),
-            account = %account,
+            account = account.map(tracing::field::display),
             result = ?result_word,
             journal_index = position.index,
             "acted"

@@ -1,4 +1,8 @@
-//! `[journal]`: where the journal is.
+//! `[journal]`: where the journal is, and who vouches for it.
+
+mod checkpoint;
+
+pub use checkpoint::{AnchorBucketConfig, CheckpointConfig, ObjectLockMode};
 
 use std::path::PathBuf;
 
@@ -9,33 +13,39 @@ use super::{
 };
 use crate::store::Location;
 
-/// Where the journal is.
+/// Where the journal is, and who vouches for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalConfig {
     /// A file, made if it does not exist, whose folder must exist; or a PostgreSQL database.
     pub location: Location,
+    /// Signed checkpoints; none if nobody asked for them.
+    pub checkpoint: Option<CheckpointConfig>,
 }
 
 impl JournalConfig {
     pub(super) fn read(table: &Table<'_>) -> Result<Self, Reported> {
-        let path = table.optional_path("path");
-        let url = table.optional("url", |value| Ok(text(value)?.to_owned()));
-        let password_file = table.optional_path("password_file");
-        let (path, url, password_file) = (path?, url?, password_file?);
-        let location = match (path, url) {
-            (Some(path), None) => file(table, path, password_file.is_some()),
-            (None, Some(url)) => database(table, &url, password_file),
-            (Some(_), Some(_)) => {
-                let fix = "keep path for one gateway alone, or url for several that share a database";
-                Err(table.report_at("url", Fault::new("cannot be given together with path: there is one journal", fix)))
-            }
-            (None, None) => {
-                let fix =
-                    r#"write `path = "journal.db"`; or `url` for a PostgreSQL database that several gateways share"#;
-                Err(table.report_at("path", Fault::new("is required", fix)))
-            }
-        };
-        Ok(Self { location: location? })
+        let location = read_location(table);
+        let checkpoint = table.optional_section("checkpoint", CheckpointConfig::read);
+        Ok(Self { location: location?, checkpoint: checkpoint? })
+    }
+}
+
+fn read_location(table: &Table<'_>) -> Result<Location, Reported> {
+    let path = table.optional_path("path");
+    let url = table.optional("url", |value| Ok(text(value)?.to_owned()));
+    let password_file = table.optional_path("password_file");
+    let (path, url, password_file) = (path?, url?, password_file?);
+    match (path, url) {
+        (Some(path), None) => file(table, path, password_file.is_some()),
+        (None, Some(url)) => database(table, &url, password_file),
+        (Some(_), Some(_)) => {
+            let fix = "keep path for one gateway alone, or url for several that share a database";
+            Err(table.report_at("url", Fault::new("cannot be given together with path: there is one journal", fix)))
+        }
+        (None, None) => {
+            let fix = r#"write `path = "journal.db"`; or `url` for a PostgreSQL database that several gateways share"#;
+            Err(table.report_at("path", Fault::new("is required", fix)))
+        }
     }
 }
 

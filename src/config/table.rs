@@ -93,6 +93,10 @@ impl<'a> Table<'a> {
         self.integer(key, bounds).map(|count| usize::try_from(count).unwrap_or(usize::MAX))
     }
 
+    pub(super) fn required_path(&self, key: &str, fix: &'static str) -> Result<PathBuf, Reported> {
+        self.required(key, fix, path).map(|path| self.resolve(path))
+    }
+
     pub(super) fn optional_path(&self, key: &str) -> Result<Option<PathBuf>, Reported> {
         Ok(self.optional(key, path)?.map(|path| self.resolve(path)))
     }

@@ -1,11 +1,13 @@
 //! Outcome to message.
 
 mod change;
+mod journal;
 mod plan;
 
 pub(super) use change::{
     list_policy_backups, restore_bucket_policy, restore_queue_policy, unlock_bucket_policy, unlock_queue_policy,
 };
+pub(super) use journal::{get_checkpoint, list_records};
 
 use prost::Message;
 use prost_types::Any;
@@ -55,7 +57,7 @@ pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessRe
         groups: explanation.in_groups.into_iter().collect(),
         organizational_units: explanation
             .account
-            .placement
+            .and_then(|account| account.placement)
             .map(|placement| placement.units.into_iter().map(|(id, _name)| id).collect())
             .unwrap_or_default(),
         policy_sha256,

@@ -46,6 +46,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::WouldLock
         | ErrorReason::WouldExpose
         | ErrorReason::TaskNotOffered
+        | ErrorReason::CheckpointsNotConfigured
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,
         ErrorReason::AccountNotInOrganization
         | ErrorReason::BucketNotFound

@@ -225,3 +225,28 @@ async fn verify_works_while_the_gateway_writes() {
     writer.await.unwrap();
     assert_eq!(fixture.verify().await.records, 200);
 }
+
+#[test]
+fn an_event_is_stored_under_the_name_of_its_kind() {
+    let id = OperationId::generate();
+    let Event::Outcome(stray) = outcome(id, 1) else { panic!("it is one") };
+    let reloaded = Event::Reloaded { what: "policies".to_owned(), sha256: None };
+    let interrupted = Event::Interrupted { operation_id: id.to_string(), intent_index: 1 };
+    let older_than = Timestamp::from_unix(0, 0);
+    let expired = Event::BackupsExpired { count: 1, older_than };
+    let forgotten = Event::RequestsForgotten { count: 1, older_than };
+    for event in [
+        started(),
+        reloaded,
+        Event::Stopped {},
+        intent(id),
+        expired,
+        forgotten,
+        outcome(id, 1),
+        Event::StrayOutcome(stray),
+        refusal("x"),
+        interrupted,
+    ] {
+        assert_eq!(serde_json::to_value(&event).unwrap()["event"], event.kind().name());
+    }
+}
