@@ -231,6 +231,10 @@ impl From<sqlx::Error> for StoreError {
                 Some(said) => StoreErrorKind::Server(postgres::problem(said)),
                 None => sqlite::kind(said.as_ref()),
             },
+            // What the handshake found comes as an error of its transport.
+            sqlx::Error::Io(error) if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => {
+                StoreErrorKind::Server(ServerProblem::Untrusted)
+            }
             sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => StoreErrorKind::Server(ServerProblem::Lost),
             sqlx::Error::Tls(_) => StoreErrorKind::Server(ServerProblem::Untrusted),
             sqlx::Error::PoolTimedOut => StoreErrorKind::Server(ServerProblem::Slow),

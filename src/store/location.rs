@@ -7,6 +7,7 @@ pub use url::{Host, PostgresLocation};
 use std::{
     fmt,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 /// Where a journal is kept.
@@ -36,7 +37,8 @@ impl LocationError {
 
 impl Location {
     /// Reads a path, or `postgresql://USER@HOST[:PORT]/DATABASE[?sslmode=…&sslrootcert=…]`. The password is the content of
-    /// `password_file`; it is never part of the URL, so that URLs can be logged.
+    /// `password_file`, which a parameter of the URL may name instead. It is never part of the URL, so that URLs can be
+    /// logged.
     ///
     /// # Errors
     /// When it is a URL that breaks a rule, or there is a password for a file. The text repeats nothing of the URL.
@@ -54,6 +56,15 @@ impl Location {
             ));
         }
         Ok(Self::File(PathBuf::from(text)))
+    }
+}
+
+/// Of a path, or of a URL that names its `password_file` itself.
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        Self::parse(text, None)
     }
 }
 

@@ -51,6 +51,7 @@ struct Parameters {
     tls_mode: Option<String>,
     root_certificates: Option<PathBuf>,
     socket: Option<PathBuf>,
+    password_file: Option<PathBuf>,
 }
 
 /// What stands behind `postgresql://`; none if the text is no URL at all.
@@ -81,6 +82,15 @@ impl PostgresLocation {
         }
         let parameters = Parameters::parse(query)?;
         let (host, port) = read_address(address, parameters.socket.clone())?;
+        let password_file = match (password_file, parameters.password_file.clone()) {
+            (Some(_), Some(_)) => {
+                return Err(LocationError::new(
+                    "names its password file, which is given beside it too",
+                    "name it once",
+                ));
+            }
+            (beside, within) => beside.or(within),
+        };
         let root_certificates = parameters.tls(&host)?;
         Ok(Self {
             user: name(user, "must name the role to log in as")?,
@@ -101,6 +111,7 @@ impl Parameters {
             let twice = match key {
                 "sslmode" => found.tls_mode.replace(decode(value)?).is_some(),
                 "sslrootcert" => found.root_certificates.replace(absolute(value)?).is_some(),
+                "password_file" => found.password_file.replace(absolute(value)?).is_some(),
                 "host" => found.socket.replace(absolute(value)?).is_some(),
                 "password" | "passfile" => {
                     return Err(LocationError::new(
@@ -111,7 +122,7 @@ impl Parameters {
                 _ => {
                     return Err(LocationError::new(
                         "has an unknown parameter",
-                        "the parameters are sslmode, sslrootcert, and host for the folder of a Unix socket; the gateway sets \
+                        "the parameters are sslmode, sslrootcert, password_file, and host for the folder of a Unix socket; the gateway sets \
                          all else itself",
                     ));
                 }

@@ -33,6 +33,10 @@ fn a_url_says_everything_but_the_password() {
     let Location::Postgres(found) = with_password else { panic!("{with_password:?}") };
     assert_eq!((found.user.as_str(), found.port, found.database.as_str()), ("r@x", 5432, "jä"));
     assert_eq!(found.password_file, Some(PathBuf::from("/run/password")));
+    let within = "postgresql://u@127.0.0.1/d?password_file=/run/password";
+    assert_eq!(place(within).password_file, Some(PathBuf::from("/run/password")));
+    let twice = Location::parse(within, Some(PathBuf::from("/run/password"))).unwrap_err();
+    assert!(twice.fix.contains("once"), "{twice}");
 }
 
 #[test]
