@@ -1,19 +1,26 @@
-//! `[journal]`: where the journal is.
+//! `[journal]`: where the journal is, and how long it knows requests again.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use super::{error::Reported, table::Table};
+use super::{error::Reported, table::Table, value::Bounded};
 
-/// Where the journal is.
+/// Where the journal is, and how long it knows requests again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalConfig {
     /// The database file; made if it does not exist. Its folder must exist.
     pub path: PathBuf,
+    /// A repetition of a request that is older than this is a new request.
+    pub request_ids_kept: Duration,
 }
+
+/// Longer than the weekend over which somebody's job stands still. A day is more than any client retries by itself; what is
+/// kept longer than a year only grows.
+const REQUEST_IDS_KEPT_DAYS: Bounded<u32> = Bounded { default: 7, min: 1, max: 400 };
 
 impl JournalConfig {
     pub(super) fn read(table: &Table<'_>) -> Result<Self, Reported> {
         let path = table.required_path("path", r#"write `path = "journal.db"`"#)?;
-        Ok(Self { path })
+        let request_ids_kept = table.days("request_ids_kept", &REQUEST_IDS_KEPT_DAYS)?;
+        Ok(Self { path, request_ids_kept })
     }
 }

@@ -58,8 +58,7 @@ impl From<&Error> for RecordedError {
 impl From<RecordedError> for Error {
     fn from(recorded: RecordedError) -> Self {
         let RecordedError { reason, message, violations, metadata, retry_after, help } = recorded;
-        let violation =
-            |RecordedViolation { field, rule }| Violation { field, rule: Rule(Cow::Owned(rule)) };
+        let violation = |RecordedViolation { field, rule }| Violation { field, rule: Rule(Cow::Owned(rule)) };
         Self(Box::new(Facts {
             reason,
             public: message,
@@ -111,7 +110,8 @@ mod tests {
 
     #[test]
     fn reasons_are_kept_under_their_stable_names() {
-        for reason in [ErrorReason::ScpDeny, ErrorReason::AwsThrottled, ErrorReason::AlreadyIssued, ErrorReason::Internal]
+        for reason in
+            [ErrorReason::ScpDeny, ErrorReason::AwsThrottled, ErrorReason::AlreadyIssued, ErrorReason::Internal]
         {
             let text = kept(&Error::new(reason, "words"));
             assert!(text.contains(&format!("\"reason\":\"{}\"", reason.name())), "{text}");

@@ -1,5 +1,7 @@
 //! Turns decisions into journal records, and records into receipts.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 
 use super::{Claims, Refused};
@@ -13,13 +15,11 @@ use crate::{
     types::OperationId,
 };
 
-/// Where an operation is recorded, and what AWS answered.
+/// What an operation leaves behind: with the place of its outcome, the caller's receipt.
 #[derive(Clone, Debug)]
-pub struct Receipt {
+pub struct Evidence {
     /// The operation.
     pub operation_id: OperationId,
-    /// Its last record.
-    pub position: Position,
     /// The answered AWS calls.
     pub calls: Vec<AwsCall>,
     /// Access key id of its root session.
@@ -28,24 +28,23 @@ pub struct Receipt {
     pub expired_access_key_ids: Vec<String>,
 }
 
-impl Receipt {
-    pub(super) fn new(operation_id: OperationId, position: Position, trail: &Trail) -> Self {
+impl Evidence {
+    pub(super) fn new(operation_id: OperationId, trail: &Trail) -> Self {
         Self {
             operation_id,
-            position,
             calls: trail.calls(),
             access_key_id: trail.access_key_id(),
             expired_access_key_ids: trail.expired_access_key_ids(),
         }
     }
+}
 
-    /// Tells the caller of an error where it is recorded.
-    pub(super) fn attach(&self, error: Error) -> Error {
-        error
-            .with_metadata("operation_id", self.operation_id.to_string())
-            .with_metadata("journal_index", self.position.index.to_string())
-            .with_metadata("record_hash", self.position.hash.to_string())
-    }
+/// Tells the caller of an error where it is recorded.
+pub(super) fn placed(error: Error, operation_id: impl Display, position: Position) -> Error {
+    error
+        .with_metadata("operation_id", operation_id.to_string())
+        .with_metadata("journal_index", position.index.to_string())
+        .with_metadata("record_hash", position.hash.to_string())
 }
 
 /// A caller's claim can be a whole message long; a record keeps so many characters of it.

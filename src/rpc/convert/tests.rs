@@ -203,11 +203,7 @@ fn delete_request() -> pb::DeleteRootCredentialsRequest {
 }
 
 fn recovery_request() -> pb::AllowPasswordRecoveryRequest {
-    pb::AllowPasswordRecoveryRequest {
-        account_id: ACCOUNT.to_owned(),
-        reason: REASON.to_owned(),
-        ..Default::default()
-    }
+    pb::AllowPasswordRecoveryRequest { account_id: ACCOUNT.to_owned(), reason: REASON.to_owned(), ..Default::default() }
 }
 
 fn restore_request() -> pb::RestoreBucketPolicyRequest {
