@@ -31,36 +31,40 @@
 mod append;
 mod backups;
 pub mod command;
-mod database;
 mod error;
 mod event;
 mod expiry;
-mod file;
 mod list;
 mod open;
 mod record;
+mod requests;
 mod verify;
 mod watchdog;
 mod writer;
 
-pub use backups::{BACKUPS_MAX, BackupQuery, POLICY_BYTES_MAX, PolicyBackup, ReadError, read_backup};
-pub use error::{AppendError, OpenError, WriteFailure};
-pub use event::{AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
+pub use crate::store::{BODY_BYTES_MAX, OpenError, POLICY_BYTES_MAX, PolicyBackup, RecordHash, WriteFailure};
+pub use backups::{BACKUPS_MAX, BackupQuery, ReadError, read_backup};
+pub use error::AppendError;
+pub use event::{
+    AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal, RequestClaim,
+    RequestEnd,
+};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
-pub use record::{BODY_BYTES_MAX, Expectation, ParseError, Position, RecordHash};
+pub use record::{Expectation, ParseError, Position};
+pub use requests::{RecordedOutcome, RecordedRequest};
 pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, store::Store};
 
 /// Handle of the one writer. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    path: Arc<Path>,
+    store: Arc<dyn Store>,
     last_recorded_at: Option<Timestamp>,
     commands: mpsc::Sender<writer::Command>,
     health: watch::Receiver<Health>,
@@ -85,8 +89,8 @@ struct Bounds {
     queue_events_max: usize,
     /// Events of one transaction.
     batch_events_max: usize,
-    /// How long SQLite waits for somebody else's lock on the file.
-    busy_timeout: Duration,
+    /// Pause between two signs of life to those who write the same chain.
+    tend_interval: Duration,
     /// Pause between two probes while the journal is not writable.
     probe_interval: Duration,
     /// A write that takes longer is reported as stalled.
@@ -99,8 +103,13 @@ struct Bounds {
 const QUEUE_EVENTS_MAX: usize = 1024;
 /// One sync serves this many events. More would make the first of them wait without saving much.
 const BATCH_EVENTS_MAX: usize = 128;
-/// Nobody else has business writing the file; a person's short look with the sqlite3 shell may hold it for a moment.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a process is taken to live after its last sign. Longer than the longest act, so that no intent is closed as
+/// interrupted while its act may still go on, even if the process has lost its store for a third of this time.
+const LEASE: Duration = Duration::from_secs(240);
+/// Several signs fit into a lease, so that one that is lost does no harm.
+const TEND_INTERVAL: Duration = Duration::from_secs(30);
+/// Intents that are closed in one transaction; the next ones at the next sign of life.
+const INTERRUPTED_MAX: u32 = 128;
 /// Fast enough that health follows a repair, slow enough that a broken disk is left alone.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// Beyond the busy timeout and any sync of a disk that works.
@@ -115,7 +124,7 @@ impl Default for Bounds {
         Self {
             queue_events_max: QUEUE_EVENTS_MAX,
             batch_events_max: BATCH_EVENTS_MAX,
-            busy_timeout: BUSY_TIMEOUT,
+            tend_interval: TEND_INTERVAL,
             probe_interval: PROBE_INTERVAL,
             stall_after: STALL_AFTER,
             backoff_max: BACKOFF_MAX,

@@ -4,13 +4,15 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
-use super::{Claims, Refused};
+use super::{Claims, Refused, limits};
 use crate::{
     authn::Caller,
     authz::{Argument, Ask, Permit},
     aws::{AwsCall, Trail},
     error::{Error, ErrorReason},
-    journal::{AwsCallRecord, CallerRecord, ErrorRecord, Intent, Outcome, OutcomeResult, Position, Refusal},
+    journal::{
+        AwsCallRecord, CallerRecord, ErrorRecord, Intent, Outcome, OutcomeResult, Position, Refusal, RequestEnd,
+    },
     ops::Conclusion,
     types::OperationId,
 };
@@ -80,6 +82,8 @@ pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
         reason: why.reason.as_str().to_owned(),
         ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
         policies: permit.policies().to_vec(),
+        request: None,
+        exclusive: limits::exclusive(O::KIND),
     }
 }
 
@@ -103,6 +107,7 @@ pub(super) fn outcome(
         detail: detail(conclusion, trail),
         aws_calls: trail.calls().into_iter().map(call_record).collect(),
         access_key_id: trail.access_key_id(),
+        request: RequestEnd::NoRequest,
     }
 }
 

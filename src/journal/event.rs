@@ -5,7 +5,7 @@ use std::{
     fmt::Display,
 };
 
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 
 use crate::{
@@ -40,6 +40,26 @@ pub enum Event {
     Intent(Intent),
     /// The policy that an act is about to change, kept before it is changed.
     Backup(Backup),
+    /// Ids of requests were forgotten because of their age: a repetition is a new request from here on.
+    RequestsForgotten {
+        /// How many.
+        count: u64,
+        /// Those whose intents were recorded before this moment.
+        #[serde(serialize_with = "as_text")]
+        older_than: Timestamp,
+    },
+    /// A request was repeated, and got the reply of the first time. Nothing was done.
+    Repeated {
+        /// Operation of the first time.
+        #[serde(serialize_with = "as_text")]
+        operation_id: OperationId,
+        /// Index of the intent of the first time.
+        intent_index: u64,
+        /// The caller's id of the request.
+        request_id: String,
+        /// Who asked again.
+        caller: CallerRecord,
+    },
     /// Kept policies were deleted because of their age. Their records, with hashes and reasons, stay.
     BackupsExpired {
         /// How many.
@@ -89,6 +109,29 @@ pub struct Intent {
     pub ticket: Option<String>,
     /// Ids of the policies that decided.
     pub policies: Vec<String>,
+    /// What makes a repetition of the request known, where the caller gave it an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestClaim>,
+    /// Whether nobody else may work on the target until the intent is closed.
+    #[serde(skip)]
+    pub exclusive: bool,
+}
+
+impl Intent {
+    /// What the intent holds alone while it is open.
+    pub(super) fn held_target(&self) -> Option<String> {
+        let target = || self.resource.clone().unwrap_or_else(|| self.account_id.to_string());
+        self.exclusive.then(target)
+    }
+}
+
+/// A request that its caller gave an id, so that repeating it does no harm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RequestClaim {
+    /// The caller's id of it.
+    pub request_id: String,
+    /// SHA-256 of what was asked, as hexadecimal digits.
+    pub digest: String,
 }
 
 /// The only undo of a change, durable before the change. One for each operation.
@@ -143,6 +186,23 @@ pub struct Outcome {
     pub aws_calls: Vec<AwsCallRecord>,
     /// Access key id of the root session, by which CloudTrail of the target account knows the act.
     pub access_key_id: Option<String>,
+    /// What a repetition of the request will be answered. In the body stands `reply_sha256` instead.
+    #[serde(flatten, serialize_with = "digest_of_reply")]
+    pub request: RequestEnd,
+}
+
+/// What becomes of the id that the caller gave its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RequestEnd {
+    /// The request has none.
+    #[default]
+    NoRequest,
+    /// It can be used again, because nothing was done and trying again makes sense.
+    Release,
+    /// A repetition gets this reply.
+    Keep(Vec<u8>),
+    /// A repetition learns that nobody knows what became of it.
+    Interrupted,
 }
 
 /// How an act ended, in one word.
@@ -198,6 +258,14 @@ pub struct CallerRecord {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl CallerRecord {
+    /// By what requests of this caller are told from those of others. No scheme's name holds a colon.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.scheme, self.subject)
+    }
+}
+
 /// An error as the caller got it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorRecord {
@@ -235,6 +303,7 @@ impl Event {
             detail: Value::Object(serde_json::Map::new()),
             aws_calls: Vec::new(),
             access_key_id: None,
+            request: RequestEnd::Release,
         })
     }
 }
@@ -248,6 +317,14 @@ struct PolicyDigest {
 
 fn digest_of<S: Serializer>(policy: &str, serializer: S) -> Result<S::Ok, S::Error> {
     PolicyDigest { policy_sha256: sha256_hex(policy), policy_bytes: policy.len() }.serialize(serializer)
+}
+
+fn digest_of_reply<S: Serializer>(end: &RequestEnd, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut members = serializer.serialize_map(None)?;
+    if let RequestEnd::Keep(reply) = end {
+        members.serialize_entry("reply_sha256", &sha256_hex(reply))?;
+    }
+    members.end()
 }
 
 fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

@@ -2,18 +2,17 @@
 
 mod backups;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Expectation, OpenError, Position, RecordHash,
-    database::{StoreError, StoredIntent, StoredRecord, Transaction},
     open::PAGE_RECORDS,
     record::{Body, Effect},
 };
-use crate::clock::Timestamp;
+use crate::{
+    clock::Timestamp,
+    store::{self, Location, Snapshot, StoreError, StoredIntent, StoredRecord},
+};
 
 use self::backups::{Backups, Finding};
 
@@ -121,13 +120,13 @@ pub enum Fault {
 ///
 /// # Errors
 /// The first bad record, or why the file cannot be read.
-pub async fn verify(path: &Path, expect: &[Expectation]) -> Result<Verified, VerifyError> {
-    let mut database = super::list::open(path).await?;
-    let mut transaction = database.read().await.map_err(|error| VerifyError::Unreadable(error.opening(path)))?;
+pub async fn verify(location: impl Into<Location>, expect: &[Expectation]) -> Result<Verified, VerifyError> {
+    let path = &location.into();
+    let mut snapshot = store::snapshot(path).await?;
     let mut chain = Chain::new(expect);
     let mut from = i64::MIN;
     loop {
-        let page = transaction.records(from, PAGE_RECORDS).await.map_err(|error| chain.unreadable(error, path))?;
+        let page = snapshot.records(from, PAGE_RECORDS).await.map_err(|error| chain.unreadable(error, path))?;
         for record in &page {
             chain.follow(record).map_err(|fault| VerifyError::Tampered { index: chain.next_index(), fault })?;
         }
@@ -137,10 +136,9 @@ pub async fn verify(path: &Path, expect: &[Expectation]) -> Result<Verified, Ver
         }
     }
     chain.check_end()?;
-    check_open_intents(&mut transaction, &chain, path).await?;
-    check_backups(&mut transaction, &chain, path).await?;
-    transaction.rollback().await.map_err(|error| chain.unreadable(error, path))?;
-    database.close().await.map_err(|error| chain.unreadable(error, path))?;
+    check_open_intents(&mut *snapshot, &chain, path).await?;
+    check_backups(&mut *snapshot, &chain, path).await?;
+    snapshot.close().await.map_err(|error| chain.unreadable(error, path))?;
     Ok(chain.verified())
 }
 
@@ -221,7 +219,7 @@ impl Chain {
         }
     }
 
-    fn unreadable(&self, error: StoreError, path: &Path) -> VerifyError {
+    fn unreadable(&self, error: StoreError, path: &Location) -> VerifyError {
         if error.is_corrupt() {
             VerifyError::Tampered { index: self.next_index(), fault: Fault::Corrupt(error.to_string()) }
         } else {
@@ -241,20 +239,20 @@ impl Chain {
 }
 
 /// Each policy that was backed up is as it was, or has expired.
-async fn check_backups(transaction: &mut Transaction<'_>, chain: &Chain, path: &Path) -> Result<(), VerifyError> {
-    chain.backups.check(transaction).await.map_err(|finding| match finding {
+async fn check_backups(snapshot: &mut dyn Snapshot, chain: &Chain, path: &Location) -> Result<(), VerifyError> {
+    chain.backups.check(snapshot).await.map_err(|finding| match finding {
         Finding::Bad(index, fault) => VerifyError::Tampered { index, fault },
         Finding::Unreadable(error) => chain.unreadable(error, path),
     })
 }
 
 /// The list says exactly what the records say.
-async fn check_open_intents(transaction: &mut Transaction<'_>, chain: &Chain, path: &Path) -> Result<(), VerifyError> {
+async fn check_open_intents(snapshot: &mut dyn Snapshot, chain: &Chain, path: &Location) -> Result<(), VerifyError> {
     let lie = |index: u64| VerifyError::Tampered { index, fault: Fault::OpenIntents };
     let mut recorded = chain.open.iter();
     let mut from = i64::MIN;
     loop {
-        let page = transaction.open_intents(from, PAGE_RECORDS).await.map_err(|error| chain.unreadable(error, path))?;
+        let page = snapshot.open_intents(from, PAGE_RECORDS).await.map_err(|error| chain.unreadable(error, path))?;
         for StoredIntent { index, operation_id } in &page {
             let listed = u64::try_from(*index).map_err(|_| lie(0))?;
             match recorded.next() {

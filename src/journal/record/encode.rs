@@ -5,11 +5,8 @@ use std::sync::Arc;
 use serde::Serialize as _;
 use serde_json::{Value, json};
 
-use super::{
-    super::{AppendError, Backup, Event, POLICY_BYTES_MAX},
-    BODY_BYTES_MAX,
-};
-use crate::types::OperationId;
+use super::super::{AppendError, BODY_BYTES_MAX, Backup, Event, Intent, POLICY_BYTES_MAX, RequestClaim, RequestEnd};
+use crate::{store::RequestKey, types::OperationId};
 
 /// Room for what the writer puts before the event's own members: braces, index, time and the mark of a late clock.
 const PREFIX_BYTES_MAX: usize = 128;
@@ -39,6 +36,19 @@ pub(in super::super) struct Encoded {
     pub intent: Option<OperationId>,
     /// What goes into the table of backups, if this is one.
     pub backup: Option<Arc<Backup>>,
+    /// What an intent has for itself.
+    pub claims: Claims,
+    /// What becomes of the request of an intent that this closes.
+    pub request: RequestEnd,
+}
+
+/// What an intent has for itself: nobody else may get the same.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Claims {
+    /// The target, as long as it is open.
+    pub target: Option<String>,
+    /// The request, for as long as requests are known.
+    pub request: Option<(RequestKey, String)>,
 }
 
 /// What a record does to the list of open intents.
@@ -71,9 +81,22 @@ pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Enco
         }
         Oversize::Trim => trim(event.serialize(serde_json::value::Serializer).map_err(unencodable)?),
     };
-    let intent = if let Event::Intent(intent) = event { Some(intent.operation_id) } else { None };
+    let intent = if let Event::Intent(intent) = event { Some(intent) } else { None };
     let backup = backup.map(|backup| Arc::new(backup.clone()));
-    Ok(Encoded { json, effect: effect(event), intent, backup })
+    let request = match event {
+        Event::Outcome(outcome) => outcome.request.clone(),
+        Event::Interrupted { .. } => RequestEnd::Interrupted,
+        _ => RequestEnd::NoRequest,
+    };
+    let claims = intent.map(claims).unwrap_or_default();
+    let intent = intent.map(|intent| intent.operation_id);
+    Ok(Encoded { json, effect: effect(event), intent, backup, claims, request })
+}
+
+fn claims(intent: &Intent) -> Claims {
+    let key = |claim: &RequestClaim| RequestKey { caller: intent.caller.key(), request_id: claim.request_id.clone() };
+    let request = intent.request.as_ref().map(|claim| (key(claim), claim.digest.clone()));
+    Claims { target: intent.held_target(), request }
 }
 
 fn effect(event: &Event) -> Effect {
@@ -90,6 +113,8 @@ fn effect(event: &Event) -> Effect {
         | Event::Stopped {}
         | Event::Backup(_)
         | Event::BackupsExpired { .. }
+        | Event::RequestsForgotten { .. }
+        | Event::Repeated { .. }
         | Event::StrayOutcome(_)
         | Event::Refusal(_) => Effect::None,
     }

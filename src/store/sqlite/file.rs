@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{OpenError, WriteFailure};
+use crate::store::{OpenError, WriteFailure};
 
 /// Owner only: the journal names people, accounts and reasons.
 const MODE: u32 = 0o600;
@@ -22,6 +22,16 @@ pub(super) struct Guarded {
     /// Where the file really is: without symbolic links, so that two names of one file share one lock.
     pub path: PathBuf,
     _lock: File,
+}
+
+/// Where the file really is; it must be there.
+pub(super) async fn find(path: &Path) -> Result<PathBuf, OpenError> {
+    let absolute = match tokio::fs::canonicalize(path).await {
+        Ok(absolute) => absolute,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::Missing(path.to_owned())),
+        Err(source) => return Err(OpenError::Inaccessible { path: path.to_owned(), source }),
+    };
+    if absolute.is_file() { Ok(absolute) } else { Err(OpenError::NotAFile(absolute)) }
 }
 
 /// Creates the file if there is none, and takes its lock.
@@ -93,7 +103,7 @@ fn refused(path: &Path, source: io::Error) -> OpenError {
 }
 
 /// A path with something after its last letter.
-pub(super) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
