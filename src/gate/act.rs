@@ -17,7 +17,7 @@ use crate::{
     authz::Permit,
     aws::Trail,
     error::Error,
-    journal::{AppendError, Event, Outcome, Position, RequestEnd},
+    journal::{AppendError, Event, Position, RequestEnd},
     ops::{Means, Operation},
     types::OperationId,
 };
@@ -89,7 +89,7 @@ impl Gate {
             None => RequestEnd::NoRequest,
         };
         let conclusion = result.as_ref().map(|(conclusion, _)| conclusion);
-        let outcome = Outcome { request, ..records::outcome(id, intent.index, conclusion, &trail) };
+        let outcome = records::outcome(id, intent.index, conclusion, request, &trail);
         let result_word = outcome.result;
         let position = self.journal.append_until_durable(Event::Outcome(outcome)).await;
         tracing::info!(

@@ -32,15 +32,13 @@ pub(super) fn permission_denied(kind: Kind, denial: &Denial) -> Error {
 pub(super) fn unrecorded(error: &AppendError) -> Error {
     match error {
         // No repetition would help: the record itself is impossible.
-        AppendError::TooLarge { .. }
+        // What an intent claims is settled where it is made.
+        AppendError::TargetHeld(_)
+        | AppendError::RequestKnown(_)
+        | AppendError::TooLarge { .. }
         | AppendError::PolicyTooLarge { .. }
         | AppendError::SecondBackup(_)
         | AppendError::Unencodable(_) => Error::internal(error.to_string()),
-        AppendError::TargetHeld(_) => {
-            let words = "another operation works on the same target; look at its result before you try again";
-            Error::new(ErrorReason::ResourceBusy, words)
-        }
-        AppendError::RequestKnown(_) => Error::internal(error.to_string()),
         AppendError::Busy | AppendError::NoOpenIntent(_) | AppendError::Unwritable(_) | AppendError::Closed => {
             let words = "the journal cannot be written, so nothing is done; the gateway's operators see why in its log";
             Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())

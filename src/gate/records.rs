@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde_json::{Map, Value};
 
-use super::{Claims, Refused, limits};
+use super::{Claims, Refused, limits, requests};
 use crate::{
     authn::Caller,
     authz::{Argument, Ask, Permit},
@@ -82,7 +82,7 @@ pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
         reason: why.reason.as_str().to_owned(),
         ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
         policies: permit.policies().to_vec(),
-        request: None,
+        request: requests::claim(permit),
         exclusive: limits::exclusive(O::KIND),
     }
 }
@@ -91,6 +91,7 @@ pub(super) fn outcome(
     id: OperationId,
     intent_index: u64,
     conclusion: Result<&Conclusion, &Error>,
+    request: RequestEnd,
     trail: &Trail,
 ) -> Outcome {
     let error = match conclusion {
@@ -107,7 +108,7 @@ pub(super) fn outcome(
         detail: detail(conclusion, trail),
         aws_calls: trail.calls().into_iter().map(call_record).collect(),
         access_key_id: trail.access_key_id(),
-        request: RequestEnd::NoRequest,
+        request,
     }
 }
 

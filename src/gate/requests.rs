@@ -16,7 +16,7 @@ use super::{
     running::Running,
 };
 use crate::{
-    authz::{OperationDigest, Permit},
+    authz::{Ask, OperationDigest, Permit},
     error::Error,
     journal::{CallerRecord, Event, RecordedOutcome, RecordedRequest, RequestClaim},
     ops::Operation,
@@ -44,7 +44,7 @@ pub(super) struct Earlier {
 impl Request {
     /// The permitted request, if its caller gave it an id. A plan is done each time: it changes nothing, and it may carry
     /// the id of the act that it plans.
-    pub(super) fn of<O: Operation>(permit: &Permit<O>) -> Option<Self> {
+    pub(super) fn of<O: Ask>(permit: &Permit<O>) -> Option<Self> {
         let claim = claim(permit)?;
         let deadline = Instant::now() + limits::time_limit(O::KIND);
         Some(Self { caller: records::caller(permit.caller()), claim, deadline })
@@ -57,7 +57,7 @@ impl Request {
 }
 
 /// What the intent claims.
-pub(super) fn claim<O: Operation>(permit: &Permit<O>) -> Option<RequestClaim> {
+pub(super) fn claim<O: Ask>(permit: &Permit<O>) -> Option<RequestClaim> {
     let terms = permit.operation().terms().filter(|terms| !terms.validate_only)?;
     let request_id = terms.request_id?.to_string();
     Some(RequestClaim { request_id, digest: OperationDigest::of(permit.operation()).to_string() })
@@ -66,8 +66,9 @@ pub(super) fn claim<O: Operation>(permit: &Permit<O>) -> Option<RequestClaim> {
 impl Gate {
     /// How this request ended before, for which a twin that still runs is waited for; none if it is nobody's.
     pub(super) async fn earlier(&self, request: &Request) -> Result<Option<Earlier>, Error> {
-        let look = async || {
-            let found = self.journal.request(&request.caller, &request.claim.request_id).await;
+        let journal = &self.journal;
+        let look = move || async move {
+            let found = journal.request(&request.caller, &request.claim.request_id).await;
             found.map_err(|error| unread_request(&error))
         };
         settled(look, request, &self.running, &self.slots).await
@@ -114,8 +115,8 @@ impl Gate {
 }
 
 /// Looks until the request has ended, or is nobody's.
-async fn settled(
-    look: impl AsyncFn() -> Result<Option<RecordedRequest>, Error>,
+async fn settled<F: Future<Output = Result<Option<RecordedRequest>, Error>>>(
+    look: impl Fn() -> F,
     request: &Request,
     running: &Running,
     slots: &Slots,

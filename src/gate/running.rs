@@ -56,8 +56,8 @@ mod tests {
         let (running, id) = (Running::default(), OperationId::generate());
         assert!(running.end_of(&id.to_string()).is_none());
         let run = running.enter(id);
-        let mut ends = [(); 2].map(|()| running.end_of(&id.to_string()).unwrap());
-        assert!(ends.iter_mut().all(|end| end.now_or_never().is_none()), "it still runs");
+        let mut ends = [(); 2].map(|()| Box::pin(running.end_of(&id.to_string()).unwrap()));
+        assert!(ends.iter_mut().all(|end| end.as_mut().now_or_never().is_none()), "it still runs");
         drop(run);
         for end in ends {
             end.await;

@@ -51,8 +51,7 @@ pub enum Event {
     /// A request was repeated, and got the reply of the first time. Nothing was done.
     Repeated {
         /// Operation of the first time.
-        #[serde(serialize_with = "as_text")]
-        operation_id: OperationId,
+        operation_id: String,
         /// Index of the intent of the first time.
         intent_index: u64,
         /// The caller's id of the request.

@@ -13,7 +13,20 @@ const STAGES: [(&str, &[&str]); 22] = [
     // `edge` for the TLS files of who calls a gateway, and the API of course.
     (
         "cli",
-        &["app", "authn", "authz", "clock", "config", "edge", "journal", "lockout", "policy", "store", "telemetry", "types"],
+        &[
+            "app",
+            "authn",
+            "authz",
+            "clock",
+            "config",
+            "edge",
+            "journal",
+            "lockout",
+            "policy",
+            "store",
+            "telemetry",
+            "types",
+        ],
     ),
     ("config", &["types"]),
     ("telemetry", &["clock", "config"]),

@@ -1,5 +1,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::ready,
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -45,7 +46,7 @@ impl<F: Fn(usize) -> Option<RecordedRequest>> Looks<F> {
     }
 
     async fn settled(&self, running: &Running, slots: &Slots) -> Result<Option<Earlier>, Error> {
-        let look = async || Ok((self.1)(self.0.fetch_add(1, Ordering::Relaxed)));
+        let look = || ready(Ok((self.1)(self.0.fetch_add(1, Ordering::Relaxed))));
         settled(look, &request(), running, slots).await
     }
 
