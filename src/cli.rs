@@ -20,10 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{Config, ConfigError, ConfigErrors, Environment},
-    journal::{
-        ReadError,
-        command::{CommandError, JournalCommand},
-    },
+    journal::command::JournalCommand,
 };
 
 /// The examples at the end of a command's help.
@@ -188,9 +185,7 @@ async fn verify(command: JournalCommand, output: &mut Output<'_>) -> Result<Exit
         Ok(ExitCode::SUCCESS) => Ok(Exit::Ok),
         // The command has printed what does not verify.
         Ok(_) => Ok(Exit::Failure),
-        Err(error @ (CommandError::NoBackup | CommandError::Backup(ReadError::Tampered { .. }))) => {
-            Err(Failure::new(Exit::Failure, chain(&error)))
-        }
+        Err(error) if error.is_finding() => Err(Failure::new(Exit::Failure, chain(&error))),
         Err(error) => Err(Failure::new(Exit::NoInput, chain(&error))),
     }
 }

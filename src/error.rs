@@ -99,6 +99,8 @@ pub enum ErrorReason {
     WouldExpose,
     /// There is no such backup of this resource.
     BackupNotFound,
+    /// The gateway has no key for checkpoints of its journal.
+    CheckpointsNotConfigured,
     /// The root session ran out again after it had been renewed.
     SessionExpired,
     /// The gateway has no broker role for this task.
@@ -157,6 +159,7 @@ impl ErrorReason {
             Self::WouldLock => "WOULD_LOCK",
             Self::WouldExpose => "WOULD_EXPOSE",
             Self::BackupNotFound => "BACKUP_NOT_FOUND",
+            Self::CheckpointsNotConfigured => "CHECKPOINTS_NOT_CONFIGURED",
             Self::SessionExpired => "SESSION_EXPIRED",
             Self::TaskNotOffered => "TASK_NOT_OFFERED",
             Self::Incomplete => "INCOMPLETE",
@@ -212,6 +215,7 @@ impl ErrorReason {
             | Self::WouldLock
             | Self::WouldExpose
             | Self::BackupNotFound
+            | Self::CheckpointsNotConfigured
             | Self::TaskNotOffered
             | Self::Incomplete
             | Self::OutcomeUnknown
@@ -293,10 +297,13 @@ impl Error {
         self
     }
 
-    /// Says which account it is about.
+    /// Says which account it is about, if it is about one.
     #[must_use]
-    pub fn about(self, account: AccountId) -> Self {
-        self.with_metadata("account_id", account.to_string())
+    pub fn about(self, account: impl Into<Option<AccountId>>) -> Self {
+        match account.into() {
+            Some(account) => self.with_metadata("account_id", account.to_string()),
+            None => self,
+        }
     }
 
     /// Says how long to wait before a retry.

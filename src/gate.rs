@@ -12,6 +12,7 @@ mod backups;
 mod callers;
 mod failures;
 mod flood;
+mod journal_reader;
 mod kept;
 mod limits;
 mod rates;
@@ -52,6 +53,7 @@ use self::{
     callers::{Callers, Turn},
     failures::{panicked_before, permission_denied, unauthenticated},
     flood::Flood,
+    journal_reader::StoredRecords,
     rates::KindRates,
     running::Running,
 };
@@ -221,9 +223,9 @@ impl Gate {
             Ok(permit) => permit,
             Err(refused) => return Err(self.record_refusal(id, claims, refused).await),
         };
-        let backups = StoredBackups(&self.journal);
+        let (backups, journal) = (StoredBackups(&self.journal), StoredRecords(&self.journal));
         let explainer = Explainer::new(&policies, &at);
-        let means = Means { aws: &self.aws, explainer, backups: &backups, now };
+        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &journal, now };
         // Boxed: the future of an act is large, and lives in the task for long.
         match Box::pin(self.carry_out(id, &permit, means)).await {
             Ok(recorded) => recorded,

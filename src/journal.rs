@@ -25,17 +25,21 @@
 //!
 //! # Where things go
 //! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
-//! `database` is the only file that names sqlx (PostgreSQL becomes a second one like it), `file` guards the file itself,
-//! `verify` and `list` read offline. Signed checkpoints and exports read through `database` as `verify` does.
+//! `query` reads records for callers, `verify` and `list` read offline, `checkpoint` signs where the journal ends,
+//! `reconcile` compares with CloudTrail. Where all
+//! of it is kept is the `store`.
 
 mod append;
 mod backups;
+mod checkpoint;
 pub mod command;
 mod error;
 mod event;
 mod expiry;
 mod list;
 mod open;
+mod query;
+mod reconcile;
 mod record;
 mod requests;
 mod verify;
@@ -44,6 +48,10 @@ mod writer;
 
 pub use crate::store::{BODY_BYTES_MAX, OpenError, POLICY_BYTES_MAX, PolicyBackup, RecordHash, WriteFailure};
 pub use backups::{BACKUPS_MAX, BackupQuery, ReadError, read_backup};
+pub use checkpoint::{
+    ANCHOR_BYTES_MAX, AnchorFile, AnchorFileError, Checkpoint, CheckpointError, CheckpointKey, CheckpointVerifier,
+    Checkpointer, KeyFileError, Malformed, NOTE_BYTES_MAX, SignError, SignedNote, read_checkpoints,
+};
 pub use error::AppendError;
 pub use event::{
     AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal, RequestClaim,
@@ -51,6 +59,8 @@ pub use event::{
 };
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
+pub use query::{Record, RecordPage, RecordQuery};
+pub use reconcile::ReconcileError;
 pub use record::{Expectation, ParseError, Position};
 pub use requests::{RecordedOutcome, RecordedRequest};
 pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};

@@ -1,11 +1,13 @@
 //! The API: every method turns its message into an operation, lets the gate decide, and turns the outcome back.
 
 mod convert;
+mod journal;
 mod policy;
 mod reply;
 mod status;
 mod unserved;
 
+pub use journal::Journal;
 pub use policy::Policy;
 pub use status::{status, status_with};
 pub use unserved::Unserved;

@@ -119,6 +119,12 @@ pub trait Append: Records {
     /// Open intents from this index on, in order, of instances that do not live any more.
     async fn orphaned(&mut self, me: &Instance, from: i64, limit: u32) -> Result<Vec<StoredIntent>, StoreError>;
 
+    /// Says that everything up to this record is kept elsewhere, so that it may be deleted here.
+    async fn archive(&mut self, last: u64, hash: RecordHash) -> Result<(), StoreError>;
+
+    /// Deletes the oldest records that are kept elsewhere; how many.
+    async fn prune(&mut self, limit: u32) -> Result<u64, StoreError>;
+
     /// Takes and gives back the room of the largest record and the largest policy, so that a commit shows whether one would
     /// fit.
     async fn probe(&mut self) -> Result<(), StoreError>;
@@ -150,6 +156,12 @@ pub trait Snapshot: Records {
 
     /// The policy that is stored with just these facts; none when any of them differs.
     async fn backup_text(&mut self, facts: &PolicyBackup) -> Result<Option<String>, StoreError>;
+
+    /// The last record that is kept elsewhere, and its hash.
+    async fn archived(&mut self) -> Result<Option<(i64, Option<RecordHash>)>, StoreError>;
+
+    /// The first record that something in the store refers to: an open intent, a backup, a request.
+    async fn pinned(&mut self) -> Result<Option<i64>, StoreError>;
 
     /// What is known of a request.
     async fn request(&mut self, key: &RequestKey) -> Result<Option<StoredRequest>, StoreError>;

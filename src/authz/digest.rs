@@ -92,8 +92,9 @@ impl Parts {
             Target::Account(_) => 0,
             Target::Bucket(..) => 1,
             Target::Queue(_) => 2,
+            Target::Journal(_) => 3,
         });
-        self.text(target.account().as_str());
+        self.text(target.account().as_ref().map_or("", |account| account.as_str()));
         self.text(&target.arn());
     }
 

@@ -68,7 +68,8 @@ const NOT_OFFERED: &str = "TaskNotOffered";
 
 /// What services answer when a session is over.
 const EXPIRED: &str = "ExpiredToken";
-/// The services that are only ever called with a root session's credentials.
+/// The services that acts call with a root session's credentials alone. (Checkpoints are put with the gateway's own; of
+/// their failures only the log is told.)
 const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 
 /// After so long, a throttled call may be tried again.

@@ -1,6 +1,7 @@
 mod authentication;
 mod bounds;
 mod broker;
+mod checkpoint;
 mod example;
 mod groups;
 mod issuers;

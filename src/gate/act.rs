@@ -96,7 +96,7 @@ impl Gate {
             operation = O::KIND.name(),
             operation_id = %id,
             caller = permit.caller().subject(),
-            account = %account,
+            account = account.map(tracing::field::display),
             result = ?result_word,
             journal_index = position.index,
             "acted"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Refused;
+use super::{Refused, limits};
 use crate::{
     authn::AuthnFailure,
     authz::{Denial, Target},
@@ -115,7 +115,11 @@ fn may_have_changed(kind: Kind, trail: &Trail) -> bool {
         | Kind::RestoreQueuePolicy
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery => trail.change_begun(),
-        Kind::AuditRootCredentials | Kind::ListPolicyBackups | Kind::ExplainAccess => false,
+        Kind::AuditRootCredentials
+        | Kind::ListPolicyBackups
+        | Kind::ExplainAccess
+        | Kind::ListRecords
+        | Kind::GetCheckpoint => false,
     }
 }
 
@@ -133,6 +137,10 @@ pub(super) fn out_of_time(kind: Kind, trail: &Trail) -> Error {
     let private = "the operation's time was over";
     if may_have_changed(kind, trail) {
         return unknown(private);
+    }
+    if !limits::reaches_account(kind) {
+        let words = "the gateway's own store did not answer in time; try again, or ask for less";
+        return Error::new(ErrorReason::JournalUnavailable, words).with_private(private);
     }
     Error::new(ErrorReason::AwsUnavailable, "AWS did not answer in time; nothing was changed").with_private(private)
 }

@@ -25,7 +25,9 @@ pub(super) const fn time_limit(kind: Kind) -> Duration {
         Kind::DeleteRootCredentials => 120,
         Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => 60,
         // They ask nobody outside.
-        Kind::ListPolicyBackups | Kind::ExplainAccess => 5,
+        Kind::ListPolicyBackups | Kind::ExplainAccess | Kind::GetCheckpoint => 5,
+        // A page reads up to 20,000 records, and may wait for its turn among readers.
+        Kind::ListRecords => 20,
     };
     Duration::from_secs(seconds)
 }
@@ -40,7 +42,12 @@ pub(super) const fn exclusive(kind: Kind) -> bool {
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery => true,
         // Two sessions or two audits do not disturb each other.
-        Kind::AssumeRoot | Kind::AuditRootCredentials | Kind::ListPolicyBackups | Kind::ExplainAccess => false,
+        Kind::AssumeRoot
+        | Kind::AuditRootCredentials
+        | Kind::ListPolicyBackups
+        | Kind::ExplainAccess
+        | Kind::ListRecords
+        | Kind::GetCheckpoint => false,
     }
 }
 
@@ -55,7 +62,7 @@ pub(super) const fn reaches_account(kind: Kind) -> bool {
         | Kind::AuditRootCredentials
         | Kind::RestoreBucketPolicy
         | Kind::RestoreQueuePolicy => true,
-        Kind::ListPolicyBackups | Kind::ExplainAccess => false,
+        Kind::ListPolicyBackups | Kind::ExplainAccess | Kind::ListRecords | Kind::GetCheckpoint => false,
     }
 }
 

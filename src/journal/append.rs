@@ -31,6 +31,7 @@ impl Journal {
             | Event::BackupsExpired { .. }
             | Event::RequestsForgotten { .. }
             | Event::Repeated { .. }
+            | Event::Archived { .. }
             | Event::Interrupted { .. } => Oversize::Trim,
         };
         let (request, mut answer) = Request::new(encode(&event, oversize)?, false, false);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     clock::Timestamp,
-    types::{AccountId, Kind, OperationId, sha256_hex},
+    types::{AccountId, Kind, OperationId, RecordKind, sha256_hex},
 };
 
 /// One thing to record. In the stored body the variant's name is the member `event`, beside the variant's own members.
@@ -47,6 +47,18 @@ pub enum Event {
         /// Those whose intents were recorded before this moment.
         #[serde(serialize_with = "as_text")]
         older_than: Timestamp,
+    },
+    /// Records were moved into a file of their own, which holds them to the byte. They are not in the store any more; the
+    /// chain goes on after them.
+    Archived {
+        /// The first of them.
+        first_index: u64,
+        /// The last of them.
+        last_index: u64,
+        /// Hash of the last of them.
+        last_hash: String,
+        /// SHA-256 of the file, as hexadecimal digits.
+        file_sha256: String,
     },
     /// A request was repeated, and got the reply of the first time. Nothing was done.
     Repeated {
@@ -95,9 +107,9 @@ pub struct Intent {
     pub operation: Kind,
     /// Who asked.
     pub caller: CallerRecord,
-    /// Target account.
-    #[serde(serialize_with = "as_text")]
-    pub account_id: AccountId,
+    /// Target account; none for an act on the whole journal.
+    #[serde(serialize_with = "as_optional_text")]
+    pub account_id: Option<AccountId>,
     /// ARN of the target resource, where the act has one.
     pub resource: Option<String>,
     /// The act's own arguments, an object.
@@ -119,8 +131,8 @@ pub struct Intent {
 impl Intent {
     /// What the intent holds alone while it is open.
     pub(super) fn held_target(&self) -> Option<String> {
-        let target = || self.resource.clone().unwrap_or_else(|| self.account_id.to_string());
-        self.exclusive.then(target)
+        let target = || self.resource.clone().or_else(|| self.account_id.map(|account| account.to_string()));
+        self.exclusive.then(target).flatten()
     }
 }
 
@@ -288,6 +300,25 @@ pub struct AwsCallRecord {
 }
 
 impl Event {
+    /// What it tells of, which is its member `event` in a stored body.
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        match self {
+            Self::Started { .. } => RecordKind::Started,
+            Self::Reloaded { .. } => RecordKind::Reloaded,
+            Self::Stopped {} => RecordKind::Stopped,
+            Self::Intent(_) => RecordKind::Intent,
+            Self::Backup(_) => RecordKind::Backup,
+            Self::BackupsExpired { .. } => RecordKind::BackupsExpired,
+            Self::RequestsForgotten { .. } => RecordKind::RequestsForgotten,
+            Self::Repeated { .. } => RecordKind::Repeated,
+            Self::Outcome(_) => RecordKind::Outcome,
+            Self::StrayOutcome(_) => RecordKind::StrayOutcome,
+            Self::Refusal(_) => RecordKind::Refusal,
+            Self::Interrupted { .. } => RecordKind::Interrupted,
+        }
+    }
+
     /// The outcome of an intent that landed although its caller was told that it did not.
     pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64) -> Self {
         Self::Outcome(Outcome {
@@ -316,6 +347,13 @@ struct PolicyDigest {
 
 fn digest_of<S: Serializer>(policy: &str, serializer: S) -> Result<S::Ok, S::Error> {
     PolicyDigest { policy_sha256: sha256_hex(policy), policy_bytes: policy.len() }.serialize(serializer)
+}
+
+fn as_optional_text<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn digest_of_reply<S: Serializer>(end: &RequestEnd, serializer: S) -> Result<S::Ok, S::Error> {

@@ -37,6 +37,11 @@ impl Fixture {
         Self { path, directory, clock: Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0))) }
     }
 
+    /// What the clock said when the fixture was made.
+    pub(super) fn clock_start(&self) -> Timestamp {
+        Timestamp::from_unix(1_795_286_154, 0)
+    }
+
     pub(super) async fn open(&self) -> Opened {
         self.open_within(Bounds::default()).await.unwrap()
     }
@@ -117,7 +122,7 @@ pub(super) fn intent(operation_id: OperationId) -> Event {
         operation_id,
         operation: Kind::UnlockBucketPolicy,
         caller: caller(),
-        account_id: "333333333333".parse().unwrap(),
+        account_id: Some("333333333333".parse().unwrap()),
         resource: Some("arn:aws:s3:::payments".to_owned()),
         arguments: json!({ "mode": "DEFAULT" }),
         reason: "Locked out by policy change".to_owned(),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod change;
+mod journal;
 mod plan;
 
 pub(super) use answers::Reply;
@@ -49,7 +50,7 @@ fn explain_access(output: AccessExplained, evidence: Evidence) -> pb::ExplainAcc
         groups: explanation.in_groups.into_iter().collect(),
         organizational_units: explanation
             .account
-            .placement
+            .and_then(|account| account.placement)
             .map(|placement| placement.units.into_iter().map(|(id, _name)| id).collect())
             .unwrap_or_default(),
         policy_sha256,

@@ -50,6 +50,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::WouldExpose
         | ErrorReason::TaskNotOffered
         | ErrorReason::AlreadyIssued
+        | ErrorReason::CheckpointsNotConfigured
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,
         ErrorReason::AccountNotInOrganization
         | ErrorReason::BucketNotFound

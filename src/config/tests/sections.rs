@@ -101,13 +101,13 @@ fn limits_of_nothing_are_refused() {
             "[limits.operations.AssumRoot]\nper_minute = 1",
             &["f:17:20: limits.operations.AssumRoot: must be a kind of operation: AssumeRoot, \
                  UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, \
-                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess (did you mean `AssumeRoot`?)"],
+                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess, ListRecords, GetCheckpoint (did you mean `AssumeRoot`?)"],
         ),
         (
             "[limits.operations.DeleteAccount]\nper_minute = 1",
             &["f:17:20: limits.operations.DeleteAccount: must be a kind of operation: AssumeRoot, \
                  UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, \
-                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess (write the name of the RPC)"],
+                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess, ListRecords, GetCheckpoint (write the name of the RPC)"],
         ),
         (
             "[limits.operations]\nAssumeRoot = 10",

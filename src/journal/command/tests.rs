@@ -1,3 +1,5 @@
+mod checkpoint;
+
 use clap::Parser;
 use serde_json::Value;
 

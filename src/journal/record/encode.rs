@@ -115,6 +115,7 @@ fn effect(event: &Event) -> Effect {
         | Event::BackupsExpired { .. }
         | Event::RequestsForgotten { .. }
         | Event::Repeated { .. }
+        | Event::Archived { .. }
         | Event::StrayOutcome(_)
         | Event::Refusal(_) => Effect::None,
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     journal::{
-        AppendError, Event, INTERRUPTED_MAX, InterruptedIntent, LEASE, Position,
+        AppendError, Event, Expectation, INTERRUPTED_MAX, InterruptedIntent, LEASE, Position,
         open::{check_head, read_intent},
         record::{Effect, Encoded, Oversize, encode},
     },
@@ -66,6 +66,10 @@ pub(in crate::journal) enum Chore {
     ExpireBackups(Timestamp),
     /// Forgets some of the requests that were recorded before this moment.
     ForgetRequests(Timestamp),
+    /// Says that everything up to this record is kept elsewhere.
+    Archive(Expectation),
+    /// Deletes some of the records that are kept elsewhere.
+    Prune,
 }
 
 /// What became of a batch.
@@ -174,6 +178,11 @@ impl Writer {
         let told = match chore {
             Chore::None | Chore::Probe => return Ok(()),
             Chore::Leave => return transaction.renew(&self.instance, Duration::ZERO).await,
+            Chore::Archive(last) => return transaction.archive(last.index, last.hash).await,
+            Chore::Prune => {
+                written.deleted = transaction.prune(super::DELETED_MAX).await?;
+                return Ok(());
+            }
             Chore::Tend => {
                 transaction.renew(&self.instance, LEASE).await?;
                 return self.close_interrupted(transaction, draft, written).await;

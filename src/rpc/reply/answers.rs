@@ -8,14 +8,16 @@ use super::{
     change::{
         list_policy_backups, restore_bucket_policy, restore_queue_policy, unlock_bucket_policy, unlock_queue_policy,
     },
-    delete_root_credentials, explain_access, timestamp,
+    delete_root_credentials, explain_access,
+    journal::{get_checkpoint, list_records},
+    timestamp,
 };
 use crate::{
     error::{Error, ErrorReason},
     gate::{Answer, Evidence, Kept, Position},
     ops::{
-        AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess,
-        ListPolicyBackups, Operation, RestoreBucketPolicy, RestoreQueuePolicy, UnlockBucketPolicy, UnlockQueuePolicy,
+        AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess, GetCheckpoint,
+        ListPolicyBackups, ListRecords, Operation, RestoreBucketPolicy, RestoreQueuePolicy, UnlockBucketPolicy, UnlockQueuePolicy,
     },
     pb,
 };
@@ -68,6 +70,8 @@ answers! {
     RestoreQueuePolicy => RestoreQueuePolicyResponse, restore_queue_policy, whole;
     ListPolicyBackups => ListPolicyBackupsResponse, list_policy_backups, whole;
     ExplainAccess => ExplainAccessResponse, explain_access, whole;
+    ListRecords => ListRecordsResponse, list_records, whole;
+    GetCheckpoint => GetCheckpointResponse, get_checkpoint, whole;
 }
 
 fn place(receipt: &mut pb::Receipt, position: Position) {

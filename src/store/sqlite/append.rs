@@ -109,6 +109,20 @@ impl Append for SqliteAppend<'_> {
         query.fetch_all(&mut *self.inner).await?.iter().map(super::snapshot::stored_intent).collect()
     }
 
+    async fn archive(&mut self, last: u64, hash: RecordHash) -> Result<(), StoreError> {
+        const ARCHIVE: &str = "INSERT INTO archived (id, last_index, hash) VALUES (1, ?1, ?2) \
+             ON CONFLICT (id) DO UPDATE SET last_index = excluded.last_index, hash = excluded.hash";
+        let query = sqlx::query(ARCHIVE).bind(row_id(last)?).bind(hash.as_bytes().to_vec());
+        query.execute(&mut *self.inner).await?;
+        Ok(())
+    }
+
+    async fn prune(&mut self, limit: u32) -> Result<u64, StoreError> {
+        const PRUNE: &str = "DELETE FROM records WHERE idx IN (SELECT idx FROM records \
+             WHERE idx <= (SELECT last_index FROM archived) ORDER BY idx LIMIT ?1)";
+        Ok(sqlx::query(PRUNE).bind(limit).execute(&mut *self.inner).await?.rows_affected())
+    }
+
     async fn probe(&mut self) -> Result<(), StoreError> {
         const TAKE: &str = "INSERT OR REPLACE INTO probe (id, room) VALUES (1, zeroblob(?1))";
         let room = body_bytes_max().saturating_add(policy_bytes_max());

@@ -101,3 +101,43 @@ async fn run_all(connection: &mut SqliteConnection, statements: Vec<&'static str
     }
     Ok(transaction.commit().await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{ConnectOptions as _, sqlite::SqliteConnectOptions};
+
+    use super::*;
+    use crate::store::{Location, RecordFilter, WhenEmpty, open, snapshot};
+
+    #[tokio::test]
+    async fn a_file_of_version_2_keeps_its_records_and_gets_the_new_tables() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal.db");
+        let location = Location::from(&path);
+        drop(open(&location).await.unwrap());
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut connection = options.connect().await.unwrap();
+        let old = [
+            "PRAGMA user_version = 2",
+            "INSERT INTO records VALUES (1, zeroblob(32), '{\"operation_id\":\"o\",\"account_id\":\"a\"}')",
+            "INSERT INTO records VALUES (2, zeroblob(32), 'not JSON')",
+            "INSERT INTO open_intents VALUES (1, 'o')",
+        ];
+        run_all(&mut connection, VERSION_2.into_iter().chain(old).collect()).await.unwrap();
+        connection.close().await.unwrap();
+
+        let filter = RecordFilter { operation_id: Some("o".to_owned()), ..RecordFilter::default() };
+        let before = snapshot(&location).await.unwrap().find(&filter, 1, 10).await.unwrap();
+        assert_eq!(before.len(), 1, "an old file can be read without being changed");
+        let store = open(&location).await.unwrap();
+        store.connect(WhenEmpty::Refuse).await.unwrap().close().await.unwrap();
+        let mut reader = store.snapshot().await.unwrap();
+        assert_eq!(reader.find(&filter, 1, 10).await.unwrap(), before);
+        assert_eq!(reader.records(1, 10).await.unwrap().len(), 2);
+        assert_eq!(reader.open_intents(1, 10).await.unwrap().len(), 1);
+        let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+        assert_eq!(number(&mut connection, "PRAGMA user_version").await.unwrap(), SCHEMA_VERSION);
+        // What the archive does not hold cannot be deleted.
+        assert!(sqlx::query("DELETE FROM records").execute(&mut connection).await.is_err());
+    }
+}

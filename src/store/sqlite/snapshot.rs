@@ -13,8 +13,8 @@ use super::{
 };
 use super::{file::suffixed, stored_record};
 use crate::store::{
-    BackupFilter, OpenError, PolicyBackup, RecordFilter, Records, RequestKey, Snapshot, StoreError, StoredIntent,
-    StoredRecord, StoredRequest,
+    BackupFilter, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey, Snapshot, StoreError,
+    StoredIntent, StoredRecord, StoredRequest,
 };
 
 /// A connection that reads the file as it was at one moment.
@@ -122,6 +122,21 @@ impl Snapshot for SqliteSnapshot {
         let query = query.bind(&facts.ticket).bind(&facts.policy_sha256);
         let row = query.fetch_optional(&mut self.connection).await?;
         Ok(row.and_then(|row| row.try_get(0).ok().flatten()))
+    }
+
+    async fn archived(&mut self) -> Result<Option<(i64, Option<RecordHash>)>, StoreError> {
+        if self.version != Version::Three {
+            return Ok(None);
+        }
+        let query = sqlx::query("SELECT last_index, hash FROM archived").fetch_optional(&mut self.connection);
+        let stored = |row: SqliteRow| Ok((row.try_get(0)?, row.try_get(1).ok().and_then(RecordHash::from_bytes)));
+        query.await?.map(stored).transpose()
+    }
+
+    async fn pinned(&mut self) -> Result<Option<i64>, StoreError> {
+        const PINNED: &str = "SELECT min(idx) FROM (SELECT min(idx) AS idx FROM open_intents \
+             UNION ALL SELECT min(journal_index) FROM policy_backups UNION ALL SELECT min(intent_index) FROM requests)";
+        Ok(sqlx::query(PINNED).fetch_one(&mut self.connection).await?.try_get(0)?)
     }
 
     async fn request(&mut self, key: &RequestKey) -> Result<Option<StoredRequest>, StoreError> {
