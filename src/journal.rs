@@ -26,8 +26,7 @@
 //! # Where things go
 //! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
 //! `query` reads records for callers, `verify` and `list` read offline, `checkpoint` signs where the journal ends,
-//! `reconcile` compares with CloudTrail. Where all
-//! of it is kept is the `store`.
+//! `reconcile` compares with CloudTrail. Where all of it is kept is the `store`.
 
 mod append;
 mod backups;

@@ -173,7 +173,12 @@ impl CommandError {
             Self::NoBackup | Self::Backup(ReadError::Tampered { .. }) => true,
             Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),
             Self::Unsigned(error) => error.is_rollback(),
-            Self::Journal(_) | Self::Backup(_) | Self::Key(_) | Self::Checkpoints(_) | Self::Output(_) => false,
+            Self::Journal(_)
+            | Self::Backup(_)
+            | Self::Key(_)
+            | Self::Checkpoints(_)
+            | Self::Reconcile(_)
+            | Self::Output(_) => false,
         }
     }
 }

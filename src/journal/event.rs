@@ -312,6 +312,7 @@ impl Event {
             Self::BackupsExpired { .. } => RecordKind::BackupsExpired,
             Self::RequestsForgotten { .. } => RecordKind::RequestsForgotten,
             Self::Repeated { .. } => RecordKind::Repeated,
+            Self::Archived { .. } => RecordKind::Archived,
             Self::Outcome(_) => RecordKind::Outcome,
             Self::StrayOutcome(_) => RecordKind::StrayOutcome,
             Self::Refusal(_) => RecordKind::Refusal,

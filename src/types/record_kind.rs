@@ -23,6 +23,8 @@ pub enum RecordKind {
     RequestsForgotten,
     /// A request was repeated, and got the reply of the first time.
     Repeated,
+    /// Records were moved into a file of their own.
+    Archived,
     /// How an act ended.
     Outcome,
     /// An outcome whose intent was not open.
@@ -35,7 +37,7 @@ pub enum RecordKind {
 
 impl RecordKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Started,
         Self::Reloaded,
         Self::Stopped,
@@ -44,6 +46,7 @@ impl RecordKind {
         Self::BackupsExpired,
         Self::RequestsForgotten,
         Self::Repeated,
+        Self::Archived,
         Self::Outcome,
         Self::StrayOutcome,
         Self::Refusal,
@@ -62,6 +65,7 @@ impl RecordKind {
             Self::BackupsExpired => "BackupsExpired",
             Self::RequestsForgotten => "RequestsForgotten",
             Self::Repeated => "Repeated",
+            Self::Archived => "Archived",
             Self::Outcome => "Outcome",
             Self::StrayOutcome => "StrayOutcome",
             Self::Refusal => "Refusal",
