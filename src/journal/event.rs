@@ -62,8 +62,7 @@ pub enum Event {
     /// A request was repeated, and got the reply of the first time. Nothing was done.
     Repeated {
         /// Operation of the first time.
-        #[serde(serialize_with = "members::as_text")]
-        operation_id: OperationId,
+        operation_id: String,
         /// Index of the intent of the first time.
         intent_index: u64,
         /// The caller's id of the request.
@@ -188,7 +187,7 @@ pub struct Outcome {
     /// Index of the intent that this outcome closes.
     pub intent_index: u64,
     /// Target account, so that all records about an account are found by it.
-    #[serde(serialize_with = "as_optional_text")]
+    #[serde(serialize_with = "members::as_optional_text")]
     pub account_id: Option<AccountId>,
     /// How it ended.
     pub result: OutcomeResult,
