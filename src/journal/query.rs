@@ -46,7 +46,7 @@ pub struct RecordPage {
     pub records: Vec<Record>,
     /// Where the next page begins; none if nothing is left to look at.
     pub next: Option<u64>,
-    /// The last index that the listing looks at; 0 if there is no record.
+    /// The last index that the listing looks at; 0 if there is no record. Records that are kept elsewhere are not looked at.
     pub through: u64,
 }
 
@@ -71,7 +71,9 @@ impl Journal {
         let _turn = self.reader().await;
         let location = self.store.location();
         let mut snapshot = self.store.snapshot().await?;
-        let page = Reader { snapshot: &mut *snapshot, location }.page(query).await?;
+        let archived = snapshot.archived().await.map_err(|error| unreadable(error, location, 0))?;
+        let start = Start::of(archived).map_err(|fault| VerifyError::Tampered { index: 0, fault })?;
+        let page = Reader { snapshot: &mut *snapshot, location, start }.page(query).await?;
         snapshot.close().await.map_err(|error| VerifyError::Unreadable(error.opening(location)))?;
         Ok(page)
     }
@@ -81,6 +83,22 @@ impl Journal {
 struct Reader<'r> {
     snapshot: &'r mut dyn Snapshot,
     location: &'r Location,
+    start: Start,
+}
+
+/// What the first record follows: the last one that is kept elsewhere, or nothing.
+#[derive(Clone, Copy)]
+struct Start {
+    index: u64,
+    hash: RecordHash,
+}
+
+impl Start {
+    fn of(archived: Option<(i64, Option<RecordHash>)>) -> Result<Self, Fault> {
+        let Some((index, hash)) = archived else { return Ok(Self { index: 0, hash: RecordHash::ZERO }) };
+        let hash = hash.ok_or(Fault::NoHash)?;
+        Ok(Self { index: u64::try_from(index).map_err(|_| Fault::Gap(index))?, hash })
+    }
 }
 
 /// A record that was looked at.
@@ -144,17 +162,16 @@ impl Reader<'_> {
             None => query.from,
         };
         let last = match query.until {
-            // The first index is 1, so there is one before it.
             Some(until) => self.first_at(until, through).await?.saturating_sub(1),
             None => through,
         };
-        Ok((from.max(1), last))
+        Ok((from.max(self.start.index.saturating_add(1)), last))
     }
 
     /// The first index up to `through` that was recorded at this moment or later; the index behind if there is none. Times
     /// never go backwards along the chain, so two dozen records tell it for millions.
     async fn first_at(&mut self, moment: Timestamp, through: u64) -> Result<u64, VerifyError> {
-        let (mut low, mut high) = (1, through.saturating_add(1));
+        let (mut low, mut high) = (self.start.index.saturating_add(1), through.saturating_add(1));
         while low < high {
             let middle = low.midpoint(high);
             let recorded_at = self.one(middle).await?.record.position.recorded_at;
@@ -198,11 +215,12 @@ impl Reader<'_> {
     /// So many records from this index on, each after the one before. They are there: the newest was seen.
     async fn chain(&mut self, from: u64, count: u32) -> Result<Vec<Candidate>, VerifyError> {
         // With the record before, from which the first one has to follow.
-        let front = from.saturating_sub(1).max(1);
-        let limit = if front == from { count } else { count.saturating_add(1) };
+        let is_first = from.saturating_sub(1) == self.start.index;
+        let front = if is_first { from } else { from.saturating_sub(1) };
+        let limit = if is_first { count } else { count.saturating_add(1) };
         let stored = self.snapshot.records(row_id(front), limit).await;
         let mut stored = stored.map_err(|error| unreadable(error, self.location, from))?.into_iter();
-        let mut previous = (front == from).then_some(RecordHash::ZERO);
+        let mut previous = is_first.then_some(self.start.hash);
         let mut checked = Vec::new();
         for index in (front..).take(usize::try_from(limit).unwrap_or(usize::MAX)) {
             let tampered = |fault| VerifyError::Tampered { index, fault };
@@ -224,10 +242,12 @@ impl Reader<'_> {
     ) -> Result<bool, VerifyError> {
         let about = IntentFacts::of(facts);
         let intent = match facts.members.get("intent_index").and_then(serde_json::Value::as_u64) {
-            // An intent lies before what ends it; what says otherwise belongs to none.
-            Some(intent) if intent < record.position.index && query.follows_intents() => {
+            // An intent lies before what ends it; what says otherwise belongs to none. Nor is one known that is kept elsewhere.
+            Some(intent)
+                if (self.start.index + 1..record.position.index).contains(&intent) && query.follows_intents() =>
+            {
                 if !intents.contains_key(&intent) {
-                    intents.insert(intent, IntentFacts::of(&self.one(intent.max(1)).await?.facts));
+                    intents.insert(intent, IntentFacts::of(&self.one(intent).await?.facts));
                 }
                 intents.get(&intent)
             }
