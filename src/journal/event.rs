@@ -62,8 +62,7 @@ pub enum Event {
     /// A request was repeated, and got the reply of the first time. Nothing was done.
     Repeated {
         /// Operation of the first time.
-        #[serde(serialize_with = "members::as_text")]
-        operation_id: OperationId,
+        operation_id: String,
         /// Index of the intent of the first time.
         intent_index: u64,
         /// The caller's id of the request.
@@ -93,6 +92,8 @@ pub enum Event {
         operation_id: String,
         /// Index of the intent.
         intent_index: u64,
+        /// Target account of the intent; empty for an act on the whole journal.
+        account_id: String,
     },
 }
 
@@ -185,6 +186,9 @@ pub struct Outcome {
     pub operation_id: OperationId,
     /// Index of the intent that this outcome closes.
     pub intent_index: u64,
+    /// Target account, so that all records about an account are found by it.
+    #[serde(serialize_with = "members::as_optional_text")]
+    pub account_id: Option<AccountId>,
     /// How it ended.
     pub result: OutcomeResult,
     /// Whether anything was changed on AWS; none when that is not known.
@@ -321,10 +325,11 @@ impl Event {
     }
 
     /// The outcome of an intent that landed although its caller was told that it did not.
-    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64) -> Self {
+    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64, account_id: Option<AccountId>) -> Self {
         Self::Outcome(Outcome {
             operation_id,
             intent_index,
+            account_id,
             result: OutcomeResult::Failed,
             changed: Some(false),
             error: Some(ErrorRecord {
