@@ -113,8 +113,7 @@ impl Reader<'_> {
     async fn page(mut self, query: &RecordQuery) -> Result<RecordPage, VerifyError> {
         let newest = self.newest().await?;
         let through = query.through.unwrap_or(newest).min(newest);
-        let (next, last) = self.range(query, through).await?;
-        let mut next = next.max(self.first());
+        let (mut next, last) = self.range(query, through).await?;
         let (mut records, mut bytes, mut looked_at) = (Vec::new(), 0_usize, 0);
         let mut intents = HashMap::new();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
