@@ -1,7 +1,7 @@
 //! Reading records while the gateway writes: by place, time, operation, account, caller and event; page by page, and each
 //! record only as far as its hash follows from the record before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{
     Expectation, Journal, Position, RecordHash, VerifyError,
@@ -242,8 +242,8 @@ impl Reader<'_> {
         let intent = match facts.members.get("intent_index").and_then(serde_json::Value::as_u64) {
             // An intent lies before what ends it; what says otherwise belongs to none.
             Some(intent) if intent < record.position.index && intent >= self.first() && query.caller.is_some() => {
-                if !intents.contains_key(&intent) {
-                    intents.insert(intent, IntentFacts::of(&self.one(intent).await?.facts));
+                if let Entry::Vacant(unknown) = intents.entry(intent) {
+                    unknown.insert(IntentFacts::of(&self.one(intent).await?.facts));
                 }
                 intents.get(&intent)
             }
