@@ -17,7 +17,8 @@ use crate::{
     gate::{Answer, Evidence, Kept, Position},
     ops::{
         AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess, GetCheckpoint,
-        ListPolicyBackups, ListRecords, Operation, RestoreBucketPolicy, RestoreQueuePolicy, UnlockBucketPolicy, UnlockQueuePolicy,
+        ListPolicyBackups, ListRecords, Operation, RestoreBucketPolicy, RestoreQueuePolicy, UnlockBucketPolicy,
+        UnlockQueuePolicy,
     },
     pb,
 };
