@@ -42,7 +42,7 @@ use crate::{
     aws::Aws,
     clock::{Clock, Rate},
     error::{Error, ErrorReason},
-    journal::{CallerRecord, Journal},
+    journal::{CallerRecord, Checkpointer, Journal},
     ops::{Explainer, Means, Operation},
     organization::Keeper,
     types::{Current, Kind, OperationId},
@@ -64,6 +64,7 @@ pub struct Gate {
     organization: Arc<Keeper>,
     clock: Arc<dyn Clock>,
     journal: Journal,
+    records: StoredRecords,
     aws: Aws,
     rules: TargetRules,
     slots: Slots,
@@ -84,6 +85,8 @@ pub struct GateParts {
     pub clock: Arc<dyn Clock>,
     /// Where everything is recorded.
     pub journal: Journal,
+    /// Signs where it ends, if there is a key for that.
+    pub checkpointer: Option<Arc<Checkpointer>>,
     /// The hold on AWS.
     pub aws: Aws,
     /// Targets that no act may reach.
@@ -133,11 +136,27 @@ impl Gate {
     /// A gate of these parts, in which nothing has happened yet.
     #[must_use]
     pub fn new(parts: GateParts) -> Self {
-        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates } = parts;
+        let records = StoredRecords::new(parts.journal.clone(), parts.checkpointer);
+        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates, .. } =
+            parts;
         let flood = Arc::<Flood>::default();
         let (callers, kinds) = (Callers::new(caller_limits, Arc::clone(&flood)), KindRates::new(kind_rates));
         let (running, tasks) = (Running::default(), TaskTracker::new());
-        Self { policies, organization, clock, journal, aws, rules, slots, callers, kinds, running, flood, tasks }
+        Self {
+            policies,
+            organization,
+            clock,
+            journal,
+            records,
+            aws,
+            rules,
+            slots,
+            callers,
+            kinds,
+            running,
+            flood,
+            tasks,
+        }
     }
 
     /// Decides, and if the answer is yes, acts.
@@ -223,9 +242,9 @@ impl Gate {
             Ok(permit) => permit,
             Err(refused) => return Err(self.record_refusal(id, claims, refused).await),
         };
-        let (backups, journal) = (StoredBackups(&self.journal), StoredRecords(&self.journal));
+        let backups = StoredBackups(&self.journal);
         let explainer = Explainer::new(&policies, &at);
-        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &journal, now };
+        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &self.records, now };
         // Boxed: the future of an act is large, and lives in the task for long.
         match Box::pin(self.carry_out(id, &permit, means)).await {
             Ok(recorded) => recorded,

@@ -89,7 +89,7 @@ impl Gate {
             None => RequestEnd::NoRequest,
         };
         let conclusion = result.as_ref().map(|(conclusion, _)| conclusion);
-        let outcome = records::outcome(id, intent.index, conclusion, request, &trail);
+        let outcome = records::outcome(id, intent.index, account, conclusion, request, &trail);
         let result_word = outcome.result;
         let position = self.journal.append_until_durable(Event::Outcome(outcome)).await;
         tracing::info!(

@@ -14,7 +14,7 @@ use crate::{
         AwsCallRecord, CallerRecord, ErrorRecord, Intent, Outcome, OutcomeResult, Position, Refusal, RequestEnd,
     },
     ops::Conclusion,
-    types::OperationId,
+    types::{AccountId, OperationId},
 };
 
 /// What an operation leaves behind: with the place of its outcome, the caller's receipt.
@@ -90,6 +90,7 @@ pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
 pub(super) fn outcome(
     id: OperationId,
     intent_index: u64,
+    account: Option<AccountId>,
     conclusion: Result<&Conclusion, &Error>,
     request: RequestEnd,
     trail: &Trail,
@@ -102,6 +103,7 @@ pub(super) fn outcome(
     Outcome {
         operation_id: id,
         intent_index,
+        account_id: account,
         result: result_of(error),
         changed: conclusion.and_then(|conclusion| conclusion.changed),
         error: error.map(error_record),

@@ -31,6 +31,7 @@ mod plan;
 mod process;
 mod reconcile;
 mod reload;
+mod replicas;
 mod rpc;
 mod schemes;
 mod secrets;

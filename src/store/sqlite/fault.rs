@@ -30,7 +30,7 @@ pub(in crate::store) fn opening(error: StoreError, path: &Path) -> OpenError {
         StoreErrorKind::NotADatabase => OpenError::NotADatabase(path),
         StoreErrorKind::Busy => OpenError::Locked { path, holder: String::new() },
         StoreErrorKind::CannotOpen => OpenError::Inaccessible { path, source: std::io::Error::other(message) },
-        StoreErrorKind::Corrupt | StoreErrorKind::Damaged(_) | StoreErrorKind::Other => {
+        StoreErrorKind::Corrupt | StoreErrorKind::Damaged(_) | StoreErrorKind::Server(_) | StoreErrorKind::Other => {
             OpenError::Storage { path, message }
         }
     }
@@ -47,6 +47,7 @@ pub(in crate::store) fn writing(error: StoreError, path: &Path) -> WriteFailure 
         | StoreErrorKind::CannotOpen
         | StoreErrorKind::Corrupt
         | StoreErrorKind::Damaged(_)
+        | StoreErrorKind::Server(_)
         | StoreErrorKind::Other => WriteFailure::Storage { path, message },
     }
 }
