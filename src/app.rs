@@ -121,6 +121,7 @@ impl App {
             organization: Arc::clone(&organization),
             clock: Arc::clone(&deps.clock),
             journal: journal.clone(),
+            checkpointer: checkpointer.clone(),
             aws,
             rules: target_rules(&config),
             slots: Slots::new(config.server.limits.operations_in_flight_max),

@@ -23,7 +23,6 @@ pub use model::{
     PolicyBackup, RecordFilter, RequestKey, SettledRequest, StoredIntent, StoredRecord, StoredRequest,
 };
 pub use postgres::{ServerFault, ServerProblem};
-#[cfg(test)]
 pub(crate) use sqlite::suffixed;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};

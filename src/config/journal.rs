@@ -1,32 +1,39 @@
-//! `[journal]`: where the journal is, and who vouches for it.
+//! `[journal]`: where the journal is, who vouches for it, and how long it knows requests again.
 
 mod checkpoint;
 
 pub use checkpoint::{AnchorBucketConfig, CheckpointConfig, ObjectLockMode};
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     error::{Fault, Reported},
     table::Table,
-    value::text,
+    value::{Bounded, text},
 };
 use crate::store::Location;
 
-/// Where the journal is, and who vouches for it.
+/// Where the journal is, who vouches for it, and how long it knows requests again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalConfig {
     /// A file, made if it does not exist, whose folder must exist; or a PostgreSQL database.
     pub location: Location,
     /// Signed checkpoints; none if nobody asked for them.
     pub checkpoint: Option<CheckpointConfig>,
+    /// A repetition of a request that is older than this is a new request.
+    pub request_ids_kept: Duration,
 }
+
+/// Longer than the weekend over which somebody's job stands still. A day is more than any client retries by itself; what is
+/// kept longer than a year only grows.
+const REQUEST_IDS_KEPT_DAYS: Bounded<u32> = Bounded { default: 7, min: 1, max: 400 };
 
 impl JournalConfig {
     pub(super) fn read(table: &Table<'_>) -> Result<Self, Reported> {
         let location = read_location(table);
         let checkpoint = table.optional_section("checkpoint", CheckpointConfig::read);
-        Ok(Self { location: location?, checkpoint: checkpoint? })
+        let request_ids_kept = table.days("request_ids_kept", &REQUEST_IDS_KEPT_DAYS);
+        Ok(Self { location: location?, checkpoint: checkpoint?, request_ids_kept: request_ids_kept? })
     }
 }
 

@@ -22,6 +22,7 @@ mod credentials;
 mod deploy_aws;
 mod flood;
 mod harness;
+mod idempotency;
 mod identity;
 mod journal;
 mod limits;

@@ -9,9 +9,10 @@ use super::{
         ReconcileError, VerifyError,
         reconcile::{Scope, grace, moment, reconcile, render as findings},
     },
-    CommandError, render,
+    CommandError,
+    render::{self, Bad},
 };
-use crate::{clock::Timestamp, types::AccountId};
+use crate::{clock::Timestamp, store::Location, types::AccountId};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +30,9 @@ That no log file was changed or removed, `aws cloudtrail validate-logs` says.";
 /// Arguments of `reconcile`.
 #[derive(Clone, Debug, Args)]
 pub struct ReconcileArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// CloudTrail log files, or folders of them as a trail delivers them, packed or not
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub cloudtrail: Vec<PathBuf>,
@@ -76,10 +77,11 @@ pub(super) async fn run_reconcile(
         Ok(report) => report,
         // What is not what was written proves nothing about AWS.
         Err(ReconcileError::Journal(VerifyError::Tampered { index, fault })) => {
+            let bad = Bad { place: None, index, fault: &fault };
             if arguments.json {
-                render::tampered_json(out, index, &fault)?;
+                render::tampered_json(out, &bad)?;
             } else {
-                render::tampered(out, index, &fault)?;
+                render::tampered(out, &bad)?;
             }
             return Ok(ExitCode::FAILURE);
         }
