@@ -204,7 +204,7 @@ fn exit_of(error: &CommandError) -> Exit {
         | CommandError::Backup(ReadError::Tampered { .. })
         | CommandError::Journal(VerifyError::Tampered { .. })
         | CommandError::Export(ExportError::Tampered { .. })
-        | CommandError::File(_)
+        | CommandError::NotWritten(_)
         | CommandError::Interrupted
         | CommandError::Output(_) => Exit::Failure,
         CommandError::Backup(_) | CommandError::Journal(_) | CommandError::Export(_) | CommandError::NoExport(_) => {

@@ -149,7 +149,7 @@ pub enum CommandError {
     Interrupted,
     /// The file of an export cannot be written.
     #[error(transparent)]
-    File(#[from] FileError),
+    NotWritten(#[from] FileError),
     /// A backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ReadError),
