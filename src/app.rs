@@ -5,6 +5,7 @@
 
 mod background;
 mod check;
+mod checkpoints;
 mod files;
 mod health;
 mod identity;
@@ -43,7 +44,7 @@ use crate::{
     types::Current,
 };
 
-use self::{health::Health, parts::Parts, reload::ReloadParts};
+use self::{checkpoints::Publisher, health::Health, parts::Parts, reload::ReloadParts};
 
 /// What comes from outside and is replaced in tests.
 pub struct Deps {
@@ -67,6 +68,7 @@ pub struct App {
     routes: tonic::service::Routes,
     gate: Arc<Gate>,
     journal: Journal,
+    checkpoints: Option<Arc<Publisher>>,
     health: Health,
     /// What keeps things fresh while the gateway runs.
     background: JoinSet<()>,
@@ -89,12 +91,13 @@ impl App {
     /// What keeps it from starting.
     pub async fn build(config: Config, deps: Deps) -> Result<Self, StartError> {
         let hang_up = background::hang_up();
-        let Parts { engine, identities, organization, prepared } = Parts::load(&config, &*deps.clock)?;
+        let Parts { engine, identities, organization, checkpointer, prepared } = Parts::load(&config, &*deps.clock)?;
         parts::warn_of_groups_without_members(&engine, &config);
         let platform = Platform::new(platform_settings(&config), deps.credentials).await?;
         let reader = background::tree_reader(&config, &platform);
+        let anchors = checkpoints::anchors(&config, &platform);
         let aws = Aws::new(platform, config.aws.account_cache_ttl, broker_roles(&config));
-        let opened = Journal::open(&config.journal.path, Arc::clone(&deps.clock)).await?;
+        let opened = Journal::open(&config.journal.location, Arc::clone(&deps.clock)).await?;
         let journal = opened.journal;
         for intent in &opened.interrupted {
             tracing::error!(
@@ -118,6 +121,7 @@ impl App {
             organization: Arc::clone(&organization),
             clock: Arc::clone(&deps.clock),
             journal: journal.clone(),
+            checkpointer: checkpointer.clone(),
             aws,
             rules: target_rules(&config),
             slots: Slots::new(config.server.limits.operations_in_flight_max),
@@ -127,6 +131,7 @@ impl App {
         let (health, health_service) = Health::new(&journal).await;
         let routes = routes::build(&config, &gate, Arc::clone(&deps.clock), health_service);
         let shutdown_grace = config.server.shutdown_grace;
+        let checkpoints = Publisher::new(&config, checkpointer, &journal, anchors, &deps.clock);
         let reload = ReloadParts {
             config,
             clock: deps.clock,
@@ -137,8 +142,11 @@ impl App {
             key_files: identities.key_files,
             tls: bound.iter().filter_map(listeners::Bound::reloader).collect(),
         };
-        let background = background::start(reload, reader, hang_up);
-        Ok(Self { listeners: bound, routes, gate, journal, health, background, shutdown_grace })
+        let mut background = background::start(reload, reader, hang_up);
+        if let Some(publisher) = &checkpoints {
+            background.spawn(Arc::clone(publisher).run());
+        }
+        Ok(Self { listeners: bound, routes, gate, journal, checkpoints, health, background, shutdown_grace })
     }
 
     /// Each listener's name and address; the port is known here even if the configuration says 0.
@@ -198,8 +206,12 @@ impl App {
         if served.is_err() {
             let _ = timeout(grace, self.gate.drain()).await;
         }
-        // Last of all: it records the stop, and what comes after it could not be recorded.
+        // It records the stop, and what comes after it could not be recorded.
         let closed = timeout(CLOSE_LIMIT, self.journal.close()).await;
+        // Last of all, so that the stop is signed too.
+        if let Some(publisher) = &self.checkpoints {
+            publisher.last().await;
+        }
         served?;
         closed.map_err(|_elapsed| StartError::StopUnrecorded)??;
         if went_stale.load(Ordering::Relaxed) { Err(StartError::Background) } else { Ok(()) }

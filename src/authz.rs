@@ -2,13 +2,15 @@
 //!
 //! - principal: the [`Caller`](crate::authn::Caller), inside the groups that the configuration puts it in
 //! - action: the operation's [`Kind`]
-//! - resource: the account, inside its organizational units and the organization, or a bucket or queue inside it
+//! - resource: the account, inside its organizational units and the organization, or a bucket or queue inside it; or the
+//!   gateway's own journal
 //! - context: reason, ticket, scheme, listener, time and the act's arguments
 //!
 //! No policy, no permission. Cedar skips a policy that fails to evaluate, which would make a broken `forbid` vanish; here
 //! any evaluation error is a denial and an alarm. A [`Permit`] is the proof that an act was allowed, and can be made
 //! nowhere else.
 
+mod digest;
 mod engine;
 mod entities;
 mod explanation;
@@ -25,6 +27,7 @@ mod source;
 mod testing;
 mod tree;
 
+pub use digest::OperationDigest;
 pub use engine::{Denial, Engine};
 pub use entities::Groups;
 pub use explanation::{AccountFacts, Deciding, Effect, Explanation, NearMiss, PlacementFacts, Unmet};
@@ -36,7 +39,7 @@ pub use tree::{Member, Placement, Tree, TreeErrors, Unit};
 
 use std::collections::BTreeSet;
 
-use crate::types::{AccountId, BucketName, Etag, Kind, QueueRef, Reason, Region, TaskPolicy, Ticket};
+use crate::types::{AccountId, BucketName, Etag, Kind, QueueRef, Reason, Region, RequestId, TaskPolicy, Ticket};
 
 /// What an operation tells about itself, so that it can be judged and recorded.
 pub trait Ask {
@@ -64,6 +67,9 @@ pub trait Ask {
 
 /// An operation that needs a root session. What is none can open none: `aws` takes permits of these only.
 pub trait RootTask: Ask {
+    /// The account whose root user acts.
+    fn account(&self) -> AccountId;
+
     /// The AWS task policy that its root session is limited by.
     fn task_policy(&self) -> TaskPolicy;
 }
@@ -84,6 +90,8 @@ pub struct Terms {
     pub validate_only: bool,
     /// Act only on the state with this digest.
     pub etag: Option<Etag>,
+    /// What a repetition of the same request is known by.
+    pub request_id: Option<RequestId>,
 }
 
 /// What an operation acts on.
@@ -95,28 +103,35 @@ pub enum Target {
     Bucket(AccountId, BucketName),
     /// A queue, which names its account.
     Queue(QueueRef),
+    /// The gateway's own journal: all of it, or what it holds about one account.
+    Journal(Option<AccountId>),
 }
 
 impl Target {
-    /// The account whose root user acts.
+    /// The account that it is, or is in; none for the whole journal.
     #[must_use]
-    pub const fn account(&self) -> AccountId {
+    pub const fn account(&self) -> Option<AccountId> {
         match self {
-            Self::Account(account) | Self::Bucket(account, _) => *account,
-            Self::Queue(queue) => queue.account,
+            Self::Account(account) | Self::Bucket(account, _) => Some(*account),
+            Self::Queue(queue) => Some(queue.account),
+            Self::Journal(account) => *account,
         }
     }
 
-    /// ARN of what is acted on.
+    /// ARN of what is acted on. The journal has none, and is called by [`JOURNAL`].
     #[must_use]
     pub fn arn(&self) -> String {
         match self {
             Self::Account(account) => account.root_arn(),
             Self::Bucket(_, bucket) => bucket.arn(),
             Self::Queue(queue) => queue.arn(),
+            Self::Journal(_) => JOURNAL.to_owned(),
         }
     }
 }
+
+/// What the journal is called where other targets have an ARN, and as an entity if all of it is meant.
+pub const JOURNAL: &str = "journal";
 
 /// An argument of an act, as policy and journal see it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! A root session is opened with a [`Permit`], for the account and the task policy that the permitted operation names,
 //! lives for that one operation and is dropped. Every answered call leaves its request id in the [`Trail`].
 
+mod anchor;
 mod attempts;
 mod broker;
 mod change;
@@ -18,6 +19,7 @@ mod session;
 mod sqs;
 mod trail;
 
+pub use anchor::{AnchorBucket, AnchorSettings};
 pub use broker::BrokerRoles;
 pub use directory::{AccountState, Directory, Organization};
 pub use failure::{AwsFailure, Fate};
@@ -119,7 +121,7 @@ impl Aws {
 fn ask<O: RootTask>(permit: &Permit<O>, duration_seconds: u16) -> session::Ask {
     let operation = permit.operation();
     session::Ask {
-        account: operation.target().account(),
+        account: operation.account(),
         task_policy: operation.task_policy(),
         duration_seconds,
         origin: broker::Origin {

@@ -21,7 +21,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     config::{Config, ConfigError, ConfigErrors, Environment},
     journal::{
-        ExportError, ReadError, VerifyError,
+        ArchiveError, CheckpointError, ExportError, ReadError, VerifyError,
         command::{CommandError, JournalCommand, Printing},
     },
 };
@@ -207,9 +207,23 @@ fn exit_of(error: &CommandError) -> Exit {
         | CommandError::NotWritten(_)
         | CommandError::Interrupted
         | CommandError::Output(_) => Exit::Failure,
-        CommandError::Backup(_) | CommandError::Journal(_) | CommandError::Export(_) | CommandError::NoExport(_) => {
-            Exit::NoInput
+        CommandError::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_)) => {
+            Exit::Failure
         }
+        CommandError::Unproven(unproven) if matches!(unproven.source, CheckpointError::BadSignature(_)) => {
+            Exit::Failure
+        }
+        CommandError::Unsigned(error) if error.is_rollback() => Exit::Failure,
+        CommandError::Backup(_)
+        | CommandError::Journal(_)
+        | CommandError::Export(_)
+        | CommandError::NoExport(_)
+        | CommandError::Key(_)
+        | CommandError::Checkpoints(_)
+        | CommandError::Unproven(_)
+        | CommandError::Unsigned(_)
+        | CommandError::Unarchived(_)
+        | CommandError::Reconcile(_) => Exit::NoInput,
     }
 }
 

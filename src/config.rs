@@ -30,7 +30,7 @@ pub use aws::{AwsConfig, BrokerConfig, DevelopmentConfig, ENDPOINT_OVERRIDE_SENT
 pub use backups::BackupsConfig;
 pub use environment::{EndpointOverride, Environment, refuse_endpoint_overrides};
 pub use error::{ConfigError, ConfigErrors, Place};
-pub use journal::JournalConfig;
+pub use journal::{AnchorBucketConfig, CheckpointConfig, JournalConfig, ObjectLockMode};
 pub use limits::{CallerLimitsConfig, LimitsConfig, RateConfig};
 pub use listeners::{ClientCertificate, ListenAddress, ListenerConfig, TlsConfig, TlsMaterial, UnixConfig};
 pub use log::{LogConfig, LogFormat, LogLevel};

@@ -25,44 +25,59 @@
 //!
 //! # Where things go
 //! [`event`](Event) says what can be recorded, `record` how it is encoded and hashed, `writer` how it becomes durable,
-//! `database` is the only file that names sqlx (PostgreSQL becomes a second one like it), `file` guards the file itself,
-//! `verify` and `list` read offline. Signed checkpoints and exports read through `database` as `verify` does.
+//! `query` reads records for callers, `verify` and `list` read offline, `checkpoint` signs where the journal ends,
+//! `reconcile` compares with CloudTrail. Where all of it is kept is the `store`.
 
 mod append;
+mod archive;
 mod backups;
+mod checkpoint;
 pub mod command;
-mod database;
 mod error;
 mod event;
 mod expiry;
 mod export;
-mod file;
 mod list;
 mod open;
+mod query;
+mod reconcile;
 mod record;
+mod requests;
 mod verify;
 mod watchdog;
 mod writer;
 
-pub use backups::{BACKUPS_MAX, BackupQuery, POLICY_BYTES_MAX, PolicyBackup, ReadError, read_backup};
-pub use error::{AppendError, OpenError, WriteFailure};
-pub use event::{AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal};
+pub use crate::store::{BODY_BYTES_MAX, OpenError, POLICY_BYTES_MAX, PolicyBackup, RecordHash, WriteFailure};
+pub use archive::{ArchiveError, Archived, archive};
+pub use backups::{BACKUPS_MAX, BackupQuery, ReadError, read_backup};
+pub use checkpoint::{
+    ANCHOR_BYTES_MAX, AnchorFile, AnchorFileError, Checkpoint, CheckpointError, CheckpointKey, CheckpointVerifier,
+    Checkpointer, KeyFileError, Malformed, NOTE_BYTES_MAX, SignError, SignedNote, read_checkpoints,
+};
+pub use error::AppendError;
+pub use event::{
+    AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal, RequestClaim,
+    RequestEnd,
+};
 pub use export::{ExportFailure, FileError, Format};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
-pub use record::{BODY_BYTES_MAX, Expectation, ParseError, Position, RecordHash};
+pub use query::{Record, RecordPage, RecordQuery};
+pub use reconcile::ReconcileError;
+pub use record::{Expectation, ParseError, Position};
+pub use requests::{RecordedOutcome, RecordedRequest};
 pub use verify::{ExportError, ExportSource, Fault, OpenIntent, Place, Verified, VerifyError, verify, verify_exports};
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, store::Store};
 
 /// Handle of the one writer. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    path: Arc<Path>,
+    store: Arc<dyn Store>,
     last_recorded_at: Option<Timestamp>,
     commands: mpsc::Sender<writer::Command>,
     health: watch::Receiver<Health>,
@@ -87,8 +102,8 @@ struct Bounds {
     queue_events_max: usize,
     /// Events of one transaction.
     batch_events_max: usize,
-    /// How long SQLite waits for somebody else's lock on the file.
-    busy_timeout: Duration,
+    /// Pause between two signs of life to those who write the same chain.
+    tend_interval: Duration,
     /// Pause between two probes while the journal is not writable.
     probe_interval: Duration,
     /// A write that takes longer is reported as stalled.
@@ -101,8 +116,13 @@ struct Bounds {
 const QUEUE_EVENTS_MAX: usize = 1024;
 /// One sync serves this many events. More would make the first of them wait without saving much.
 const BATCH_EVENTS_MAX: usize = 128;
-/// Nobody else has business writing the file; a person's short look with the sqlite3 shell may hold it for a moment.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a process is taken to live after its last sign. Longer than the longest act, so that no intent is closed as
+/// interrupted while its act may still go on, even if the process has lost its store for a third of this time.
+const LEASE: Duration = Duration::from_secs(240);
+/// Several signs fit into a lease, so that one that is lost does no harm.
+const TEND_INTERVAL: Duration = Duration::from_secs(30);
+/// Intents that are closed in one transaction; the next ones at the next sign of life.
+const INTERRUPTED_MAX: u32 = 128;
 /// Fast enough that health follows a repair, slow enough that a broken disk is left alone.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 /// Beyond the busy timeout and any sync of a disk that works.
@@ -117,7 +137,7 @@ impl Default for Bounds {
         Self {
             queue_events_max: QUEUE_EVENTS_MAX,
             batch_events_max: BATCH_EVENTS_MAX,
-            busy_timeout: BUSY_TIMEOUT,
+            tend_interval: TEND_INTERVAL,
             probe_interval: PROBE_INTERVAL,
             stall_after: STALL_AFTER,
             backoff_max: BACKOFF_MAX,

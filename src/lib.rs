@@ -24,6 +24,7 @@ pub mod authz;
 pub mod gate;
 pub mod journal;
 pub mod organization;
+pub mod store;
 
 pub mod aws;
 pub mod fetch;

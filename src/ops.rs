@@ -7,12 +7,15 @@ mod backups;
 mod bucket;
 mod delete_root_credentials;
 mod explain_access;
+mod get_checkpoint;
 mod inventory;
 mod list_policy_backups;
+mod list_records;
 mod plan;
 mod policy_change;
 mod policy_document;
 mod queue;
+mod records;
 mod restore;
 mod restore_bucket_policy;
 mod restore_queue_policy;
@@ -27,10 +30,13 @@ pub use audit_root_credentials::{AuditRootCredentials, RootCredentialsAudit, Use
 pub use backups::{BackupQuery, PolicyBackup, PolicyBackups};
 pub use delete_root_credentials::{DeleteRootCredentials, Deletion, DeletionStatus, RootCredentialsDeletion};
 pub use explain_access::{AccessExplained, ExplainAccess};
+pub use get_checkpoint::GetCheckpoint;
 pub use list_policy_backups::{ListPolicyBackups, PolicyBackupList};
+pub use list_records::{ListRecords, RecordList};
 pub use plan::{Plan, PlannedCall, PlannedPolicy};
 pub use policy_change::{JudgedStatement, PolicyChange, PolicyResult, PreviousPolicy};
 pub use policy_document::PolicyDocument;
+pub use records::{JournalReader, JournalRecord, PagePlace, RecordFilter, RecordPage, RecordQuery, SignedCheckpoint};
 pub use restore::Restoration;
 pub use restore_bucket_policy::RestoreBucketPolicy;
 pub use restore_queue_policy::RestoreQueuePolicy;
@@ -73,6 +79,8 @@ pub struct Means<'g> {
     pub explainer: Explainer<'g>,
     /// What policies were before earlier acts.
     pub backups: &'g dyn PolicyBackups,
+    /// What was recorded.
+    pub journal: &'g dyn JournalReader,
     /// When the decision was made.
     pub now: Timestamp,
 }

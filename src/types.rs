@@ -13,9 +13,12 @@ mod exposure;
 mod jwt_algorithm;
 mod kind;
 mod names;
+mod note_name;
 mod queue;
 mod reason;
+mod record_kind;
 mod region;
+mod request_id;
 mod role_arn;
 mod scheme;
 mod spiffe;
@@ -33,9 +36,12 @@ pub use exposure::Exposure;
 pub use jwt_algorithm::JwtAlgorithm;
 pub use kind::Kind;
 pub use names::{DnsName, UriName};
+pub use note_name::NoteName;
 pub use queue::{QueueName, QueueRef};
 pub use reason::{Reason, Ticket};
+pub use record_kind::RecordKind;
 pub use region::Region;
+pub use request_id::RequestId;
 pub use role_arn::RoleArn;
 pub use scheme::Scheme;
 pub use spiffe::{SpiffeId, TrustDomain};
@@ -43,7 +49,7 @@ pub use subject::Subject;
 pub use task_policy::TaskPolicy;
 pub use text::{cut, hex, printable, sha256_hex};
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 /// The rule that a text broke, in words for whoever sent it. Never repeats the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +96,16 @@ impl OperationId {
     #[must_use]
     pub fn generate() -> Self {
         Self(uuid::Uuid::now_v7())
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = Rule;
+
+    fn from_str(text: &str) -> Result<Self, Rule> {
+        // One spelling only, so that an id that is asked for is the id that is stored.
+        let parsed = uuid::Uuid::try_parse(text).ok().filter(|id| id.to_string() == text);
+        parsed.map(Self).ok_or(Rule::new("must be the operation_id of an answer or a record: a UUID in lower case"))
     }
 }
 

@@ -19,9 +19,9 @@ use rootgate::{
     clock::{Clock, SystemClock},
     config::Config,
     ops::{
-        AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess,
-        ListPolicyBackups, PolicyDocument, Restoration, RestoreBucketPolicy, RestoreQueuePolicy, UnlockBucketPolicy,
-        UnlockMode, UnlockQueuePolicy,
+        AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, ExplainAccess, GetCheckpoint,
+        ListPolicyBackups, ListRecords, PolicyDocument, RecordFilter, Restoration, RestoreBucketPolicy,
+        RestoreQueuePolicy, UnlockBucketPolicy, UnlockMode, UnlockQueuePolicy,
     },
     types::{AccountId, CredentialKind, Exposure, QueueRef, TaskPolicy},
 };
@@ -85,7 +85,7 @@ fn account(id: &str) -> AccountId {
 }
 
 const fn planned(validate_only: bool) -> Terms {
-    Terms { validate_only, etag: None }
+    Terms { validate_only, etag: None, request_id: None }
 }
 
 fn unlock_bucket(id: &str, how: How, terms: Terms, ticket: &str) -> UnlockBucketPolicy {
@@ -126,6 +126,15 @@ fn restore_queue(id: &str, restoration: Restoration, ticket: &str) -> RestoreQue
 fn list_backups(id: &str, include_policies: bool) -> ListPolicyBackups {
     let account = account(id);
     ListPolicyBackups { account, resource: None, before: None, page_size: 20, include_policies, why: why("") }
+}
+
+fn list_records(account: Option<AccountId>) -> ListRecords {
+    ListRecords {
+        filter: RecordFilter { account, ..RecordFilter::default() },
+        place: None,
+        page_size: 100,
+        why: why(""),
+    }
 }
 
 fn delete(id: &str, terms: Terms) -> DeleteRootCredentials {
@@ -213,6 +222,9 @@ fn row(engine: &Engine, subject: &str) -> Vec<(&'static str, String)> {
         ("ListPolicyBackups", verdict(engine, subject, list_backups(at, false))),
         ("ListPolicyBackups, policies", verdict(engine, subject, list_backups(at, true))),
         ("ExplainAccess", verdict(engine, subject, explain(at))),
+        ("ListRecords", verdict(engine, subject, list_records(None))),
+        ("ListRecords, of an account", verdict(engine, subject, list_records(Some(account(at))))),
+        ("GetCheckpoint", verdict(engine, subject, GetCheckpoint { why: why("") })),
     ]
 }
 
@@ -252,22 +264,25 @@ operator  DeleteRootCredentials          operators-delete-credentials
 operator  AuditRootCredentials           operators-look
 operator  ListPolicyBackups              operators-look
 operator  ListPolicyBackups, policies    operators-look
-operator  15 others                      -
+operator  18 others                      -
 auditor   AuditRootCredentials           auditors-look
 auditor   ListPolicyBackups              auditors-look
 auditor   ListPolicyBackups, policies    auditors-look
 auditor   ExplainAccess                  auditors-look
+auditor   ListRecords                    auditors-read-the-journal
+auditor   ListRecords, of an account     auditors-read-the-journal
+auditor   GetCheckpoint                  auditors-read-the-journal
 auditor   27 others                      -
 officer   AllowPasswordRecovery, ticket  recovery-officers-allow-password-recovery
-officer   30 others                      -
+officer   33 others                      -
 publisher UnlockBucket, outside, ticket  policy-publishers-expose
 publisher UnlockBucket, public, ticket   policy-publishers-expose
 publisher UnlockQueue, public, ticket    policy-publishers-expose
 publisher RestoreBucket, outside, ticket policy-publishers-expose
 publisher RestoreBucket, public, ticket  policy-publishers-expose
 publisher RestoreQueue, public, ticket   policy-publishers-expose
-publisher 25 others                      -
-stranger  31 others                      -
+publisher 28 others                      -
+stranger  34 others                      -
 ";
     assert_eq!(matrix, expected, "\n{matrix}");
 }

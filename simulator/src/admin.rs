@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::cloudtrail;
 use crate::fault::Fault;
 use crate::message::Message;
 use crate::protocol::Reply;
@@ -23,6 +24,7 @@ pub(crate) fn answer(state: &State, message: &Message) -> Reply {
             state.calls().clear();
             done()
         }
+        ("GET", "cloudtrail") => ok(&cloudtrail::log_file(&state.trail().events())),
         ("GET", "faults") => ok(&json!({ "faults": state.faults().list() })),
         ("POST", "faults") => add_fault(state, message),
         ("DELETE", "faults") => {
@@ -36,7 +38,7 @@ pub(crate) fn answer(state: &State, message: &Message) -> Reply {
         }
         _ => refuse(
             404,
-            "there are GET/DELETE calls, GET/POST/DELETE faults, GET world and POST expire-sessions under /_simulator/",
+            "there are GET/DELETE calls, GET cloudtrail, GET/POST/DELETE faults, GET world and POST expire-sessions under /_simulator/",
         ),
     }
 }

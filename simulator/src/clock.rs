@@ -30,6 +30,11 @@ pub(crate) fn basic(seconds: i64) -> String {
     instant(seconds).format(BASIC).unwrap_or_default()
 }
 
+/// The time as S3 writes it in headers of Object Lock.
+pub(crate) fn iso_millis(seconds: i64) -> String {
+    iso(seconds).replace('Z', ".000Z")
+}
+
 /// Reads an `x-amz-date`.
 pub(crate) fn parse_basic(text: &str) -> Option<i64> {
     time::PrimitiveDateTime::parse(text, BASIC).ok().map(|time| time.assume_utc().unix_timestamp())

@@ -6,6 +6,7 @@ use self::operation::Operation;
 use crate::authn::{Refusal, authenticate};
 use crate::call::Call;
 use crate::clock;
+use crate::cloudtrail::Draft;
 use crate::crypto;
 use crate::error::ApiError;
 use crate::fault::Fault;
@@ -48,6 +49,7 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
         Err(refusal) => return close(state, call, format, Err(refusal.error(service))),
     };
     note_caller(&mut call, &caller);
+    let mut draft = Draft::begin(&state.world(), &caller, message, (service, &call), operation.logged());
     let fault = state.faults().take(service.name(), operation.action());
     if let Some(fault) = &fault {
         call.fault = Some(fault.label());
@@ -63,10 +65,10 @@ pub(crate) async fn dispatch(state: &State, message: &Message) -> Delivery {
     }
     let answer = match fault.as_ref().and_then(|fault| fault.refusal(service)) {
         Some(error) => Err(error),
-        None => act(state, message, &caller, &operation, (&mut call, fault.as_ref())),
+        None => act(state, (message, &caller), &operation, (&mut call, fault.as_ref()), draft.as_mut()),
     };
     let held = fault.as_ref().map(Fault::wait_to_reply).filter(|wait| !wait.is_zero());
-    let (index, delivery) = finish(state, call, format, answer, fault.as_ref());
+    let (index, delivery) = finish(state, (call, draft), format, answer, fault.as_ref());
     if let Some(wait) = held {
         tokio::time::sleep(wait).await;
         let ended = state.tick();
@@ -117,10 +119,10 @@ fn note_caller(call: &mut Call, caller: &Identity) {
 
 fn act(
     state: &State,
-    message: &Message,
-    caller: &Identity,
+    (message, caller): (&Message, &Identity),
     operation: &Operation,
     (call, fault): (&mut Call, Option<&Fault>),
+    draft: Option<&mut Draft>,
 ) -> Result<Reply, ApiError> {
     let mut world = state.world();
     let slow_to_show = fault.and_then(Fault::reads_before_change).unwrap_or(world.settings.queue_stale_reads);
@@ -129,18 +131,24 @@ fn act(
     let mut turn = Turn { world: &mut world, caller, message, region, now: clock::now(), target: None, slow_to_show };
     let answer = operation.act(&mut turn, &call.request_id);
     call.target = turn.target;
+    // The world was locked since before the call, so the last session is the one that it issued.
+    if let (Some(draft), Ok(_), "AssumeRoot" | "AssumeRole") = (draft, &answer, operation.action())
+        && let Some(session) = world.sessions.last()
+    {
+        draft.issued(session);
+    }
     answer
 }
 
 /// Ends a call that no fault touches.
 fn close(state: &State, call: Call, format: Format, answer: Result<Reply, ApiError>) -> Delivery {
-    finish(state, call, format, answer, None).1
+    finish(state, (call, None), format, answer, None).1
 }
 
 /// Writes the answer and logs the call. A call whose answer a fault holds back is logged at once, without its end.
 fn finish(
     state: &State,
-    mut call: Call,
+    (mut call, mut draft): (Call, Option<Draft>),
     format: Format,
     answer: Result<Reply, ApiError>,
     fault: Option<&Fault>,
@@ -153,6 +161,9 @@ fn finish(
                 None => error,
             };
             call.error_code = error.code_as_read().map(str::to_owned);
+            if let Some(draft) = &mut draft {
+                draft.refused(&error.message);
+            }
             protocol::error(format, &error, &call.request_id)
         }
     };
@@ -161,6 +172,9 @@ fn finish(
     let reply = protocol::with_request_id(format.service, reply, &call.request_id);
     let delivered = call.delivered;
     call.ended = fault.is_none_or(|fault| fault.wait_to_reply().is_zero()).then(|| state.tick());
+    if let Some(draft) = draft {
+        state.trail().push(draft.finish(&call));
+    }
     let index = state.log(call);
     (index, if delivered { Delivery::Reply(reply) } else { Delivery::Closed })
 }

@@ -17,13 +17,14 @@
 //!
 //! The modules, in the order of a request: `server` reads it, `sigv4` and `authn` verify it, `dispatch` finds the operation and the
 //! fault, the services (`sts`, `iam`, `organizations`, `s3`, `sqs`) act on the `world` once `authz` and `policy` agree, `protocol`
-//! writes the answer, `call` keeps the log.
+//! writes the answer, `call` keeps the log, `cloudtrail` what AWS would have logged.
 
 mod admin;
 mod authn;
 mod authz;
 mod call;
 mod clock;
+mod cloudtrail;
 mod crypto;
 mod dispatch;
 mod error;

@@ -39,6 +39,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use base64::decode as decode_base64;
 pub use context::Context;
 pub use document::{Document, MAX_DOCUMENT_BYTES};
 pub use error::{PolicyError, Rule};

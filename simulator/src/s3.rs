@@ -6,6 +6,7 @@ mod address;
 mod bucket;
 mod list_buckets;
 mod object;
+mod object_lock;
 mod policy;
 
 pub(crate) use address::{Address, is_bucket_name};

@@ -3,7 +3,9 @@
 mod connection;
 
 use std::fmt;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
@@ -11,6 +13,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use crate::call::Call;
+use crate::cloudtrail;
 use crate::fault::Fault;
 use crate::scenario::Scenario;
 use crate::state::State;
@@ -108,6 +111,23 @@ impl Simulator {
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         self.state.calls().clear();
+    }
+
+    /// What an organization's trail of management events would have logged of all calls so far, in any of the accounts. These
+    /// records outlive [`Self::clear_calls`].
+    pub fn cloudtrail_records(&self) -> Vec<serde_json::Value> {
+        self.state.trail().events().into_iter().map(|event| event.record).collect()
+    }
+
+    /// Writes the same as compressed log files under `folder`, in the layout in which CloudTrail delivers them; returns the files.
+    /// Written again, an event can stand in two files, under the same `eventID`, as where two trails deliver it.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub fn write_cloudtrail(&self, folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let events = self.state.trail().events();
+        cloudtrail::deliver(&events, folder)
     }
 
     /// Coming calls, each as it is logged.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 
 use crate::call::{Call, CallLog};
+use crate::cloudtrail::Trail;
 use crate::fault::Faults;
 use crate::world::World;
 
@@ -17,6 +18,7 @@ const BACKLOG: usize = 4096;
 pub(crate) struct State {
     world: Mutex<World>,
     calls: Mutex<CallLog>,
+    trail: Mutex<Trail>,
     faults: Mutex<Faults>,
     ticks: AtomicU64,
     news: broadcast::Sender<Call>,
@@ -28,6 +30,7 @@ impl State {
         Self {
             world: Mutex::new(world),
             calls: Mutex::new(CallLog::default()),
+            trail: Mutex::new(Trail::default()),
             faults: Mutex::new(Faults::default()),
             ticks: AtomicU64::new(0),
             news: broadcast::Sender::new(BACKLOG),
@@ -40,6 +43,10 @@ impl State {
 
     pub(crate) fn calls(&self) -> MutexGuard<'_, CallLog> {
         lock(&self.calls)
+    }
+
+    pub(crate) fn trail(&self) -> MutexGuard<'_, Trail> {
+        lock(&self.trail)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 pub use account::{Account, AccountState};
 pub use organization::{Delegation, FeatureSet, Organization, OrganizationalUnit};
 pub use principal::{AccessKey, IamPrincipal, PrincipalType};
-pub use resource::{Bucket, Message, Object, Queue, StaleAttributes};
+pub use resource::{Bucket, Message, Object, ObjectLock, Queue, StaleAttributes};
 pub use root_user::{CredentialStatus, LastUsed, MfaDevice, RootAccessKey, RootUser, SigningCertificate};
 pub use session::RoleSession;
 pub(crate) use session::{Session, SessionKind};

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{Parts, StartError, parts::groups_without_members};
 use crate::{
     clock::{Clock, SystemClock},
-    config::{Config, ListenerConfig},
+    config::{CheckpointConfig, Config, ListenerConfig},
+    journal::Checkpointer,
 };
 
 /// What a good configuration amounts to.
@@ -17,6 +18,8 @@ pub struct CheckReport {
     pub listeners: Vec<ListenerReport>,
     /// Where it would keep its journal.
     pub journal: String,
+    /// Who would sign what the journal is, and where that would go.
+    pub checkpoints: Option<CheckpointReport>,
     /// How many policies were loaded.
     pub policies: usize,
     /// Groups that policies name and the configuration does not: nobody is in them.
@@ -44,6 +47,29 @@ pub struct ListenerReport {
     pub tls: bool,
 }
 
+/// Signed checkpoints of the journal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CheckpointReport {
+    /// The journal's name.
+    pub origin: String,
+    /// What signatures are verified with.
+    pub public_key: String,
+    /// Where they are kept.
+    pub anchors: Vec<String>,
+}
+
+impl CheckpointReport {
+    fn of(checkpointer: &Checkpointer, config: &CheckpointConfig) -> Self {
+        let file = config.file.iter().map(|path| path.display().to_string());
+        let bucket = config.s3.iter().map(|s3| format!("s3://{}/{}", s3.bucket.as_str(), s3.prefix));
+        Self {
+            origin: checkpointer.origin().to_string(),
+            public_key: checkpointer.verifier().to_string(),
+            anchors: file.chain(bucket).collect(),
+        }
+    }
+}
+
 impl From<&ListenerConfig> for ListenerReport {
     fn from(listener: &ListenerConfig) -> Self {
         Self {
@@ -62,9 +88,11 @@ impl From<&ListenerConfig> for ListenerReport {
 #[allow(clippy::unused_async, reason = "checks of what has to be asked will await")]
 pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
     let parts = Parts::load(config, &SystemClock as &dyn Clock)?;
+    let checkpoints = parts.checkpointer.as_deref().zip(config.journal.checkpoint.as_ref());
     Ok(CheckReport {
         listeners: config.listeners.iter().map(ListenerReport::from).collect(),
-        journal: config.journal.path.display().to_string(),
+        journal: config.journal.location.to_string(),
+        checkpoints: checkpoints.map(|(checkpointer, config)| CheckpointReport::of(checkpointer, config)),
         policies: parts.engine.policies_count(),
         groups_without_members: groups_without_members(&parts.engine, config),
         policy_sha256: parts.engine.sha256().to_owned(),
@@ -82,6 +110,11 @@ impl fmt::Display for CheckReport {
             writeln!(f, "  listens on   {listen} ({name}): {}{over}", schemes.join(", "))?;
         }
         writeln!(f, "  journal      {}", self.journal)?;
+        if let Some(CheckpointReport { origin, public_key, anchors }) = &self.checkpoints {
+            let kept =
+                if anchors.is_empty() { "on demand".to_owned() } else { format!("kept in {}", anchors.join(", ")) };
+            writeln!(f, "  checkpoints  of {origin}, {kept} (public key {public_key})")?;
+        }
         writeln!(f, "  policies     {} (sha256 {})", self.policies, self.policy_sha256)?;
         write!(f, "  regions      {}", self.allowed_regions.join(", "))?;
         if !self.groups_without_members.is_empty() {

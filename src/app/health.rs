@@ -10,8 +10,9 @@ use tonic_health::{
 use crate::journal::{Health as JournalHealth, Journal};
 
 /// The services that are served; those that are not yet stay NOT_SERVING.
-const SERVED: [&str; 3] = ["", "rootgate.v1.RootAccessService", "rootgate.v1.PolicyService"];
-const NOT_SERVED_YET: [&str; 2] = ["rootgate.v1.ApprovalService", "rootgate.v1.JournalService"];
+const SERVED: [&str; 4] =
+    ["", "rootgate.v1.RootAccessService", "rootgate.v1.PolicyService", "rootgate.v1.JournalService"];
+const NOT_SERVED_YET: [&str; 1] = ["rootgate.v1.ApprovalService"];
 
 /// Tells load balancers whether to come here.
 #[derive(Clone)]

@@ -1,10 +1,13 @@
 //! What is made from files other than the configuration, all of it or everything that is wrong with it.
 
-use super::{StartError, files, identity::Identities, listeners::Prepared, policies};
+use std::sync::Arc;
+
+use super::{StartError, checkpoints, files, identity::Identities, listeners::Prepared, policies};
 use crate::{
     authz::Engine,
     clock::Clock,
     config::{Config, OrganizationConfig},
+    journal::Checkpointer,
     organization::Keeper,
     policy,
 };
@@ -14,6 +17,8 @@ pub(super) struct Parts {
     pub(super) engine: Engine,
     pub(super) identities: Identities,
     pub(super) organization: Keeper,
+    /// Who signs what the journal is; none if nobody asked for that.
+    pub(super) checkpointer: Option<Arc<Checkpointer>>,
     /// In the order of the configuration's listeners.
     pub(super) prepared: Vec<Prepared>,
 }
@@ -32,9 +37,10 @@ impl Parts {
         let engine = keep(&mut errors, engine(config));
         let identities = keep(&mut errors, Identities::load(config, clock).map_err(StartError::Identity));
         let organization = keep(&mut errors, organization(config, clock));
-        match (engine, identities, organization) {
-            (Some(engine), Some(identities), Some(organization)) if errors.is_empty() => {
-                Ok(Self { engine, identities, organization, prepared })
+        let checkpointer = keep(&mut errors, checkpoints::checkpointer(config));
+        match (engine, identities, organization, checkpointer) {
+            (Some(engine), Some(identities), Some(organization), Some(checkpointer)) if errors.is_empty() => {
+                Ok(Self { engine, identities, organization, checkpointer, prepared })
             }
             _ => Err(StartError::all(errors)),
         }

@@ -16,7 +16,7 @@ use crate::{
         journal_service_server::JournalServiceServer, policy_service_server::PolicyServiceServer,
         root_access_service_server::RootAccessServiceServer,
     },
-    rpc::{Policy, RootAccess, SessionDurations, Unserved},
+    rpc::{Journal, Policy, RootAccess, SessionDurations, Unserved},
 };
 
 pub(super) fn build(
@@ -29,11 +29,12 @@ pub(super) fn build(
     let durations = session_durations(config);
     let root_access = RootAccess::new(Arc::clone(gate), durations);
     let policy = Policy::new(Arc::clone(gate), durations, clock);
+    let journal = Journal::new(Arc::clone(gate));
     let unserved = Unserved::new(Arc::clone(gate));
     let routes = Routes::new(RootAccessServiceServer::new(root_access).max_decoding_message_size(message_bytes_max))
         .add_service(PolicyServiceServer::new(policy).max_decoding_message_size(message_bytes_max))
-        .add_service(ApprovalServiceServer::new(unserved.clone()).max_decoding_message_size(message_bytes_max))
-        .add_service(JournalServiceServer::new(unserved).max_decoding_message_size(message_bytes_max))
+        .add_service(ApprovalServiceServer::new(unserved).max_decoding_message_size(message_bytes_max))
+        .add_service(JournalServiceServer::new(journal).max_decoding_message_size(message_bytes_max))
         .add_service(health);
     if config.server.reflection { with_reflection(routes) } else { routes }
 }

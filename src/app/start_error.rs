@@ -4,7 +4,7 @@ use crate::{
     authz::PolicyErrors,
     aws::PlatformError,
     edge::{BindError, EdgeError, TlsError, WorkloadApiError},
-    journal::{AppendError, OpenError},
+    journal::{AppendError, KeyFileError, OpenError},
     policy::files::PolicyFilesError,
 };
 
@@ -26,6 +26,9 @@ pub enum StartError {
     /// The file of the organization.
     #[error("{0}")]
     Organization(String),
+    /// The key of checkpoints.
+    #[error("the key of checkpoints (journal.checkpoint.key_file) cannot be used: {0}")]
+    CheckpointKey(#[from] KeyFileError),
     /// No certificate from the SPIFFE Workload API.
     #[error(transparent)]
     WorkloadApi(#[from] WorkloadApiError),

@@ -143,14 +143,16 @@ impl Engine {
     pub fn explain(&self, question: &Question, tree: Option<&Tree>) -> Explanation {
         let Judgement { allowed, deciding, errors } = self.judge(question, tree, Some(&self.schema));
         let deciding: Vec<Deciding> = deciding.iter().filter_map(|id| self.policies.describe(id)).collect();
-        let id = question.target.account();
-        let placement = tree.and_then(|tree| tree.placement(id)).as_ref().map(PlacementFacts::from);
+        let account = question.target.account().map(|id| {
+            let placement = tree.and_then(|tree| tree.placement(id)).as_ref().map(PlacementFacts::from);
+            AccountFacts { id, placement }
+        });
         Explanation {
             allowed,
             deciding,
             errors,
             in_groups: self.groups(&question.principal).into_iter().map(ToOwned::to_owned).collect(),
-            account: AccountFacts { id, placement },
+            account,
         }
     }
 
@@ -190,11 +192,13 @@ impl Engine {
     ) -> Result<Case<'_>, String> {
         let kind = question.kind;
         let applicable = self.policies.about(kind).ok_or_else(|| format!("no policy can be about {kind}"))?;
-        let placement = tree.and_then(|tree| tree.placement(question.target.account()));
+        let account = question.target.account();
+        let placement = account.and_then(|account| tree?.placement(account));
         if applicable.asks_for_region && question.region.is_none() && matches!(question.target, Target::Bucket(..)) {
             return Err(REGION_NOT_SAID.to_owned());
         }
-        if applicable.needs.any() && placement.is_none() {
+        // The whole journal is nowhere in the organization, which is known without a tree.
+        if applicable.needs.any() && account.is_some() && placement.is_none() {
             return Err(unplaced(tree));
         }
         let groups = self.groups(&question.principal);

@@ -1,7 +1,7 @@
 //! Turns a question into Cedar's words. Every value goes in as a value, never as policy text.
 //!
 //! Cedar gets the entities of this one question and no others: the caller with its groups, the action, the account with
-//! the units around it, and the bucket or queue; and of groups and units only those that a policy names. That is enough,
+//! the units around it, and the bucket, queue or journal; and of groups and units only those that a policy names. That is enough,
 //! because policies cannot reach further: they are refused if they look into an entity that they name themselves (see
 //! `source`).
 
@@ -12,11 +12,12 @@ use cedar_policy::{
 };
 
 use super::{
-    Argument, Placement, Principal, Question, Target,
+    Argument, JOURNAL, Placement, Principal, Question, Target,
     moment::{Moments, weekday},
     policies::Applicable,
     scope::Lineage,
 };
+use crate::types::AccountId;
 
 /// Group name to the subjects in it.
 pub type Groups = BTreeMap<String, BTreeSet<String>>;
@@ -32,6 +33,7 @@ pub(super) struct Vocabulary {
     account: EntityTypeName,
     bucket: EntityTypeName,
     queue: EntityTypeName,
+    journal: EntityTypeName,
     moments: Moments,
 }
 
@@ -56,6 +58,7 @@ impl Vocabulary {
             account: "Rootgate::Account".parse()?,
             bucket: "Rootgate::Bucket".parse()?,
             queue: "Rootgate::Queue".parse()?,
+            journal: "Rootgate::Journal".parse()?,
             moments: Moments::new(),
         })
     }
@@ -76,10 +79,10 @@ impl Vocabulary {
         schema: Option<&Schema>,
     ) -> Result<Case<'e>, String> {
         let lineage = self.lineage(question, applicable, groups, placement);
-        let mut entities = vec![
-            caller(&lineage, &question.principal)?,
-            account(&lineage, question.target.account().as_str(), placement, applicable)?,
-        ];
+        let mut entities = vec![caller(&lineage, &question.principal)?];
+        if let Some((uid, id)) = lineage.account.as_ref().zip(question.target.account()) {
+            entities.push(account(uid, id, &lineage.places, placement, applicable)?);
+        }
         entities.extend(inside(&lineage, &question.target)?);
         let (principal, resource) = (lineage.principal.clone(), lineage.resource.clone());
         let context = Context::from_pairs(self.context(question)).map_err(|error| error.to_string())?;
@@ -97,7 +100,7 @@ impl Vocabulary {
         placement: Option<&Placement<'_>>,
     ) -> Lineage {
         let named = |id: &&str| applicable.policies.names(id);
-        let account = uid(&self.account, question.target.account().as_str());
+        let account = question.target.account();
         let units = placement.into_iter().flat_map(|placement| &placement.units).map(|(id, _)| *id).filter(named);
         let organization = placement.map(|placement| placement.organization_id).filter(named);
         let organization = organization.map(|id| uid(&self.organization, id));
@@ -105,11 +108,12 @@ impl Vocabulary {
             principal: uid(&self.caller, &question.principal.subject),
             groups: groups.iter().copied().filter(named).map(|name| uid(&self.group, name)).collect(),
             resource: match &question.target {
-                Target::Account(_) => account.clone(),
+                Target::Account(account) => uid(&self.account, account.as_str()),
                 Target::Bucket(..) => uid(&self.bucket, &question.target.arn()),
                 Target::Queue(_) => uid(&self.queue, &question.target.arn()),
+                Target::Journal(account) => uid(&self.journal, account.as_ref().map_or(JOURNAL, AccountId::as_str)),
             },
-            account,
+            account: account.map(|account| uid(&self.account, account.as_str())),
             places: units.map(|id| uid(&self.unit, id)).chain(organization).collect(),
         }
     }
@@ -138,32 +142,34 @@ fn caller(lineage: &Lineage, who: &Principal) -> Result<Entity, String> {
 }
 
 fn account(
-    lineage: &Lineage,
-    id: &str,
+    uid: &EntityUid,
+    id: AccountId,
+    places: &[EntityUid],
     placement: Option<&Placement<'_>>,
     applicable: &Applicable,
 ) -> Result<Entity, String> {
     let member = placement.map(|placement| placement.member);
     let name = member.map(|member| ("account_name".to_owned(), text(&member.name)));
-    let attributes = std::iter::once(("account_id".to_owned(), text(id))).chain(name);
+    let attributes = std::iter::once(("account_id".to_owned(), text(id.as_str()))).chain(name);
     // An account can have fifty; most policies look at none.
     let tags = member.filter(|_| applicable.needs.tags).into_iter().flat_map(|member| &member.tags);
     let tags = tags.map(|(key, value)| (key.clone(), text(value)));
-    Entity::new_with_tags(lineage.account.clone(), attributes, lineage.places.iter().cloned(), tags)
-        .map_err(|error| error.to_string())
+    Entity::new_with_tags(uid.clone(), attributes, places.iter().cloned(), tags).map_err(|error| error.to_string())
 }
 
-/// What is inside the account, if the act is about that.
+/// What is not the account itself, if the act is about that.
 fn inside(lineage: &Lineage, target: &Target) -> Result<Option<Entity>, String> {
     let (name, region) = match target {
         Target::Account(_) => return Ok(None),
-        Target::Bucket(_, bucket) => (bucket.as_str(), None),
-        Target::Queue(queue) => (queue.name.as_str(), Some(queue.region.as_str())),
+        Target::Bucket(_, bucket) => (Some(bucket.as_str()), None),
+        Target::Queue(queue) => (Some(queue.name.as_str()), Some(queue.region.as_str())),
+        Target::Journal(_) => (None, None),
     };
-    let mut attributes = HashMap::from([("name".to_owned(), text(name))]);
-    attributes.insert("account".to_owned(), RestrictedExpression::new_entity_uid(lineage.account.clone()));
-    attributes.extend(region.map(|region| ("region".to_owned(), text(region))));
-    let entity = Entity::new(lineage.resource.clone(), attributes, HashSet::from([lineage.account.clone()]));
+    let account = lineage.account.clone().map(RestrictedExpression::new_entity_uid);
+    let attributes = [("name", name.map(text)), ("account", account), ("region", region.map(text))];
+    let attributes = attributes.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    let parents = lineage.account.iter().cloned().collect::<HashSet<_>>();
+    let entity = Entity::new(lineage.resource.clone(), attributes.collect::<HashMap<_, _>>(), parents);
     entity.map(Some).map_err(|error| error.to_string())
 }
 

@@ -16,8 +16,8 @@ pub struct Explanation {
     pub errors: Vec<String>,
     /// Every group that the principal is in: by its proof, and by the configuration.
     pub in_groups: Vec<String>,
-    /// The account, as the policies saw it.
-    pub account: AccountFacts,
+    /// The account, as the policies saw it; none if the question is about none.
+    pub account: Option<AccountFacts>,
 }
 
 /// A policy that decided.

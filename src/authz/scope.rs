@@ -14,8 +14,8 @@ pub(super) struct Lineage {
     pub(super) principal: EntityUid,
     pub(super) groups: Vec<EntityUid>,
     pub(super) resource: EntityUid,
-    /// The resource itself if the act is about the account.
-    pub(super) account: EntityUid,
+    /// The resource itself if the act is about the account; none if it is about none.
+    pub(super) account: Option<EntityUid>,
     /// The units around the account, and the organization.
     pub(super) places: Vec<EntityUid>,
 }
@@ -86,7 +86,9 @@ impl Reach {
         match self {
             Self::All => true,
             Self::Only(uid) => *uid == lineage.resource,
-            Self::Within(uid) => *uid == lineage.resource || *uid == lineage.account || lineage.places.contains(uid),
+            Self::Within(uid) => {
+                *uid == lineage.resource || lineage.account.as_ref() == Some(uid) || lineage.places.contains(uid)
+            }
         }
     }
 }

@@ -81,6 +81,8 @@ fn target(kind: Kind, account_id: &str) -> Target {
         | Kind::AuditRootCredentials
         | Kind::ListPolicyBackups
         | Kind::ExplainAccess => Target::Account(account(account_id)),
+        Kind::ListRecords => Target::Journal(Some(account(account_id))),
+        Kind::GetCheckpoint => Target::Journal(None),
     }
 }
 
@@ -107,7 +109,9 @@ pub(super) fn arguments(kind: Kind) -> BTreeMap<String, Argument> {
         Kind::DeleteRootCredentials => {
             vec![("credential_kinds", Argument::Texts([CredentialKind::AccessKey.name()].into()))]
         }
-        Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => Vec::new(),
+        Kind::AllowPasswordRecovery | Kind::AuditRootCredentials | Kind::ListRecords | Kind::GetCheckpoint => {
+            Vec::new()
+        }
         Kind::ExplainAccess => vec![("about_subject", text(ALICE)), ("about_operation", text("AssumeRoot"))],
     };
     if kind.mutates() {

@@ -68,7 +68,8 @@ const NOT_OFFERED: &str = "TaskNotOffered";
 
 /// What services answer when a session is over.
 const EXPIRED: &str = "ExpiredToken";
-/// The services that are only ever called with a root session's credentials.
+/// The services that acts call with a root session's credentials alone. (Checkpoints are put with the gateway's own; of
+/// their failures only the log is told.)
 const IN_ROOT_SESSIONS: [&str; 3] = ["iam", "s3", "sqs"];
 
 /// After so long, a throttled call may be tried again.
@@ -207,7 +208,7 @@ impl AwsFailure {
 
     /// Reason, words and fix. AWS has one code for six causes of a denial: the message text is a hint for people, and
     /// never grants anything.
-    fn explain(&self) -> (ErrorReason, &'static str, Option<Help>) {
+    fn explain(&self) -> (ErrorReason, &'static str, Option<Help<'static>>) {
         if let Some(denial) = self.denied_to_the_gateway() {
             return denial;
         }
@@ -278,7 +279,7 @@ impl AwsFailure {
         }
     }
 
-    fn explain_status(&self) -> (ErrorReason, &'static str, Option<Help>) {
+    fn explain_status(&self) -> (ErrorReason, &'static str, Option<Help<'static>>) {
         match (self.fate, self.status) {
             (_, Some(301)) => (ErrorReason::WrongRegion, "the bucket is in another region", None),
             (Fate::Refused, Some(403)) => denied(""),

@@ -117,6 +117,11 @@ impl Platform {
         self.sdk_config(&self.settings.home_region, self.credentials.clone())
     }
 
+    /// The same in another region than the home region.
+    pub(super) fn as_gateway_in(&self, region: &Region) -> SdkConfig {
+        self.sdk_config(region, self.credentials.clone())
+    }
+
     /// Configuration of a client with these credentials.
     ///
     /// It is built from nothing, not from the loaded one, so that no endpoint from environment or profile reaches it.

@@ -33,6 +33,7 @@ fn exit_of(error: &StartError) -> Exit {
         | StartError::Policies(_)
         | StartError::Identity(_)
         | StartError::Organization(_)
+        | StartError::CheckpointKey(_)
         | StartError::Aws(_) => Exit::Config,
         StartError::Several(errors) if errors.iter().all(|error| exit_of(error) == Exit::Config) => Exit::Config,
         StartError::Several(_)

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use super::unrecorded;
+use super::failures::unrecorded;
 use crate::{
     authz::{Ask, Permit},
     aws::Backups,
@@ -15,26 +15,26 @@ use crate::{
 /// The backups of one operation: one at most, for an act changes one policy.
 pub(super) struct JournalBackups {
     journal: Journal,
-    /// All of it but the policy and its region, which only the act knows.
-    backup: Backup,
+    /// All of it but the policy and its region, which only the act knows; none for an act on no account.
+    backup: Option<Backup>,
 }
 
 impl JournalBackups {
     /// For a permitted operation whose intent has this index.
     pub(super) fn new<O: Ask>(journal: Journal, id: OperationId, intent_index: u64, permit: &Permit<O>) -> Self {
         let (target, why) = (permit.operation().target(), permit.operation().why());
-        let backup = Backup {
+        let backup = target.account().map(|account_id| Backup {
             operation_id: id,
             intent_index,
             operation: O::KIND,
-            account_id: target.account(),
+            account_id,
             resource: target.arn(),
             region: String::new(),
             caller: permit.caller().subject().to_owned(),
             reason: why.reason.as_str().to_owned(),
             ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
             policy: String::new(),
-        };
+        });
         Self { journal, backup }
     }
 }
@@ -45,8 +45,11 @@ impl Backups for JournalBackups {
         previous_policy: String,
         region: String,
     ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
-        let event = Event::Backup(Backup { region, policy: previous_policy, ..self.backup.clone() });
         Box::pin(async move {
+            let Some(backup) = self.backup.clone() else {
+                return Err(Error::internal("an act on no account has no policy to keep"));
+            };
+            let event = Event::Backup(Backup { region, policy: previous_policy, ..backup });
             let position = self.journal.append(event).await.map_err(|error| unrecorded(&error))?;
             Ok(position.index)
         })

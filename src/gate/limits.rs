@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::failures::shutting_down;
 use crate::{
     error::{Error, ErrorReason},
     types::Kind,
@@ -24,7 +25,9 @@ pub(super) const fn time_limit(kind: Kind) -> Duration {
         Kind::DeleteRootCredentials => 120,
         Kind::AllowPasswordRecovery | Kind::AuditRootCredentials => 60,
         // They ask nobody outside.
-        Kind::ListPolicyBackups | Kind::ExplainAccess => 5,
+        Kind::ListPolicyBackups | Kind::ExplainAccess | Kind::GetCheckpoint => 5,
+        // A page reads up to 20,000 records, and may wait for its turn among readers.
+        Kind::ListRecords => 20,
     };
     Duration::from_secs(seconds)
 }
@@ -39,7 +42,12 @@ pub(super) const fn exclusive(kind: Kind) -> bool {
         | Kind::DeleteRootCredentials
         | Kind::AllowPasswordRecovery => true,
         // Two sessions or two audits do not disturb each other.
-        Kind::AssumeRoot | Kind::AuditRootCredentials | Kind::ListPolicyBackups | Kind::ExplainAccess => false,
+        Kind::AssumeRoot
+        | Kind::AuditRootCredentials
+        | Kind::ListPolicyBackups
+        | Kind::ExplainAccess
+        | Kind::ListRecords
+        | Kind::GetCheckpoint => false,
     }
 }
 
@@ -54,7 +62,7 @@ pub(super) const fn reaches_account(kind: Kind) -> bool {
         | Kind::AuditRootCredentials
         | Kind::RestoreBucketPolicy
         | Kind::RestoreQueuePolicy => true,
-        Kind::ListPolicyBackups | Kind::ExplainAccess => false,
+        Kind::ListPolicyBackups | Kind::ExplainAccess | Kind::ListRecords | Kind::GetCheckpoint => false,
     }
 }
 
@@ -78,8 +86,13 @@ impl Slots {
         Arc::clone(&self.0).try_acquire_owned().map(Slot).map_err(|error| match error {
             TryAcquireError::NoPermits => Error::new(ErrorReason::Overloaded, "too many operations are in flight")
                 .with_retry_after(OVERLOADED_RETRY_AFTER),
-            TryAcquireError::Closed => Error::new(ErrorReason::ShuttingDown, "the gateway is stopping"),
+            TryAcquireError::Closed => shutting_down(),
         })
+    }
+
+    /// Whether everybody is refused by now.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// Refuses everybody from now on.

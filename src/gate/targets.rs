@@ -20,7 +20,9 @@ pub struct TargetRules {
 
 /// Whether the operation's target may be reached at all.
 pub(super) async fn check<O: Ask>(rules: &TargetRules, aws: &Aws, operation: &O) -> Result<(), Error> {
-    let account = operation.target().account();
+    let Some(account) = operation.target().account() else {
+        return Err(Error::internal("the operation reaches an account and names none"));
+    };
     if rules.protected_accounts.contains(&account) {
         return Err(Error::new(
             ErrorReason::ProtectedAccount,

@@ -29,6 +29,9 @@ impl Journal {
             | Event::Refusal(_)
             | Event::Reloaded { .. }
             | Event::BackupsExpired { .. }
+            | Event::RequestsForgotten { .. }
+            | Event::Repeated { .. }
+            | Event::Archived { .. }
             | Event::Interrupted { .. } => Oversize::Trim,
         };
         let (request, mut answer) = Request::new(encode(&event, oversize)?, false, false);
@@ -43,7 +46,7 @@ impl Journal {
             Ok(_) = stalled.wait_for(|stalled| *stalled) => {
                 // Closed first: either the answer is here already, or the writer learns that nobody waits for it.
                 answer.close();
-                let stalled = || Err(AppendError::Unwritable(Arc::new(WriteFailure::Stalled(self.path.to_path_buf()))));
+                let stalled = || Err(AppendError::Unwritable(Arc::new(WriteFailure::Stalled(self.store.location().clone()))));
                 answer.try_recv().unwrap_or_else(|_| stalled())
             }
         }

@@ -5,58 +5,22 @@
 
 mod recorded;
 
-pub(super) use recorded::{Recorded, recorded};
-
-use std::path::Path;
+pub(super) use recorded::body_at;
+use recorded::recorded;
 
 use tokio::sync::SemaphorePermit;
 
-use super::{
-    Backup, Journal, OpenError, Position,
-    database::{BackupFilter, Database, StoreError, Transaction},
-    list,
-};
+use super::{Backup, Journal, OpenError, PolicyBackup, Position};
 use crate::{
-    clock::Timestamp,
+    store::{self, BackupFilter, Location, Snapshot, StoreError},
     types::{AccountId, sha256_hex},
 };
 
-/// Longest policy that is kept, in bytes. AWS allows 20 KiB for a bucket and less for a queue.
-pub const POLICY_BYTES_MAX: usize = 64 * 1024;
 /// Most backups of one answer: a page of a hundred, and one more that tells whether there are others. With the largest
 /// policies some 6 MiB.
 pub const BACKUPS_MAX: u32 = 101;
 /// Reads at the same time. Each has a connection of its own, and people ask, not loops.
 pub(super) const READERS_MAX: usize = 2;
-
-/// A policy as it was before an act changed it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyBackup {
-    /// Id of the backup: the id of the operation that changed the policy.
-    pub id: String,
-    /// Index of the `Backup` record.
-    pub journal_index: u64,
-    /// When it was recorded, before the change.
-    pub created_at: Timestamp,
-    /// Account that the resource is in.
-    pub account_id: String,
-    /// ARN of the resource.
-    pub resource: String,
-    /// Region of the resource; empty where the act was not told.
-    pub region: String,
-    /// Name of the kind of act.
-    pub operation: String,
-    /// Subject of the caller.
-    pub caller: String,
-    /// The caller's reason.
-    pub reason: String,
-    /// The caller's ticket.
-    pub ticket: Option<String>,
-    /// SHA-256 of the policy, as hexadecimal digits.
-    pub policy_sha256: String,
-    /// The policy document, byte for byte as AWS returned it.
-    pub policy: String,
-}
 
 /// Which backups to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,42 +67,30 @@ impl From<StoreError> for BackupFault {
 }
 
 impl BackupFault {
-    /// What it means while a journal is opened.
-    pub(super) fn opening(self, path: &Path) -> OpenError {
-        match self {
-            Self::Store(error) => error.opening(path),
-            Self::Tampered { index, what } => {
-                OpenError::Damaged { path: path.to_owned(), index, what: format!("it {what}") }
-            }
-        }
-    }
-
     /// What it means while backups are read.
-    fn reading(self, path: &Path) -> ReadError {
+    pub(super) fn reading(self, place: &Location) -> ReadError {
         match self {
-            Self::Store(error) => ReadError::Unreadable(error.opening(path)),
+            Self::Store(error) => ReadError::Unreadable(error.opening(place)),
             Self::Tampered { index, what } => ReadError::Tampered { index, what },
         }
     }
 }
 
-impl PolicyBackup {
-    /// The backup that was recorded at this position.
-    pub(super) fn of(backup: &Backup, position: Position) -> Self {
-        Self {
-            id: backup.operation_id.to_string(),
-            journal_index: position.index,
-            created_at: position.recorded_at,
-            account_id: backup.account_id.to_string(),
-            resource: backup.resource.clone(),
-            region: backup.region.clone(),
-            operation: backup.operation.name().to_owned(),
-            caller: backup.caller.clone(),
-            reason: backup.reason.clone(),
-            ticket: backup.ticket.clone(),
-            policy_sha256: sha256_hex(&backup.policy),
-            policy: backup.policy.clone(),
-        }
+/// The backup that was recorded at this position.
+pub(super) fn backup_at(backup: &Backup, position: Position) -> PolicyBackup {
+    PolicyBackup {
+        id: backup.operation_id.to_string(),
+        journal_index: position.index,
+        created_at: position.recorded_at,
+        account_id: backup.account_id.to_string(),
+        resource: backup.resource.clone(),
+        region: backup.region.clone(),
+        operation: backup.operation.name().to_owned(),
+        caller: backup.caller.clone(),
+        reason: backup.reason.clone(),
+        ticket: backup.ticket.clone(),
+        policy_sha256: sha256_hex(&backup.policy),
+        policy: backup.policy.clone(),
     }
 }
 
@@ -149,7 +101,8 @@ impl Journal {
     /// When the journal cannot be read, or what it holds is not what was recorded.
     pub async fn backup(&self, id: &str) -> Result<Option<PolicyBackup>, ReadError> {
         let _turn = self.reader().await;
-        read_backup(&self.path, id).await
+        let snapshot = self.store.snapshot().await?;
+        find_backup(snapshot, id).await.map_err(|fault| fault.reading(self.store.location()))
     }
 
     /// Backups of an account, newest first.
@@ -159,14 +112,15 @@ impl Journal {
     pub async fn backups(&self, query: &BackupQuery) -> Result<Vec<PolicyBackup>, ReadError> {
         let _turn = self.reader().await;
         let BackupQuery { account, resource, before, limit } = query;
-        let account = Some(account.as_str());
-        let filter = BackupFilter { account, resource: resource.as_deref(), before: *before, limit: *limit };
-        read_backups(&self.path, filter).await
+        let account = Some(account.as_str().to_owned());
+        let filter = BackupFilter { account, resource: resource.clone(), before: *before, limit: *limit };
+        let snapshot = self.store.snapshot().await?;
+        find_backups(snapshot, &filter).await.map_err(|fault| fault.reading(self.store.location()))
     }
 
-    /// Waits for its turn to read. Reading opens the file each time: it sees the file that is there now, and a reader that
-    /// stays would keep SQLite from moving the log into the file.
-    async fn reader(&self) -> Option<SemaphorePermit<'_>> {
+    /// Waits for its turn to read. A reader that stayed would keep SQLite from moving the log into the file, and sees only
+    /// the file that was there when it was opened.
+    pub(super) async fn reader(&self) -> Option<SemaphorePermit<'_>> {
         // None only when the semaphore is closed, which nobody does.
         self.readers.acquire().await.ok()
     }
@@ -176,54 +130,55 @@ impl Journal {
 ///
 /// # Errors
 /// When the journal cannot be read, or what it holds is not what was recorded.
-pub async fn read_backup(path: &Path, id: &str) -> Result<Option<PolicyBackup>, ReadError> {
-    let failed = |fault: BackupFault| fault.reading(path);
-    let mut database = open(path).await?;
-    let mut transaction = database.read().await.map_err(|error| failed(error.into()))?;
-    let found = match transaction.backup_index(id).await.map_err(|error| failed(error.into()))? {
-        Some(index) => Some(believed(&mut transaction, index).await.map_err(failed)?),
+pub async fn read_backup(location: impl Into<Location>, id: &str) -> Result<Option<PolicyBackup>, ReadError> {
+    let location = &location.into();
+    let snapshot = store::snapshot(location).await?;
+    find_backup(snapshot, id).await.map_err(|fault| fault.reading(location))
+}
+
+pub(super) async fn read_backups(location: &Location, filter: &BackupFilter) -> Result<Vec<PolicyBackup>, ReadError> {
+    let snapshot = store::snapshot(location).await?;
+    find_backups(snapshot, filter).await.map_err(|fault| fault.reading(location))
+}
+
+async fn find_backup(mut snapshot: Box<dyn Snapshot>, id: &str) -> Result<Option<PolicyBackup>, BackupFault> {
+    let found = match snapshot.backup_index(id).await? {
+        Some(index) => Some(believed(&mut *snapshot, index).await?),
         None => None,
     };
     if let Some(backup) = found.as_ref().filter(|backup| backup.id != id) {
-        return Err(ReadError::Tampered { index: backup.journal_index, what: "is the backup of another operation" });
+        let what = "is the backup of another operation";
+        return Err(BackupFault::Tampered { index: backup.journal_index, what });
     }
-    transaction.rollback().await.map_err(|error| failed(error.into()))?;
-    database.close().await.map_err(|error| failed(error.into()))?;
+    snapshot.close().await?;
     Ok(found)
 }
 
-pub(super) async fn read_backups(path: &Path, filter: BackupFilter<'_>) -> Result<Vec<PolicyBackup>, ReadError> {
-    let failed = |fault: BackupFault| fault.reading(path);
-    let filter = BackupFilter { limit: filter.limit.min(BACKUPS_MAX), ..filter };
-    let mut database = open(path).await?;
-    let mut transaction = database.read().await.map_err(|error| failed(error.into()))?;
+async fn find_backups(
+    mut snapshot: Box<dyn Snapshot>,
+    filter: &BackupFilter,
+) -> Result<Vec<PolicyBackup>, BackupFault> {
+    let filter = BackupFilter { limit: filter.limit.min(BACKUPS_MAX), ..filter.clone() };
     let mut found = Vec::new();
-    for index in transaction.backup_indexes(filter).await.map_err(|error| failed(error.into()))? {
-        let backup = believed(&mut transaction, index).await.map_err(failed)?;
-        if filter.account.is_some_and(|account| account != backup.account_id)
-            || filter.resource.is_some_and(|resource| resource != backup.resource)
+    for index in snapshot.backup_indexes(&filter).await? {
+        let backup = believed(&mut *snapshot, index).await?;
+        if filter.account.as_ref().is_some_and(|account| *account != backup.account_id)
+            || filter.resource.as_ref().is_some_and(|resource| *resource != backup.resource)
         {
-            let index = backup.journal_index;
-            return Err(ReadError::Tampered { index, what: "is the backup of another account or resource" });
+            let what = "is the backup of another account or resource";
+            return Err(BackupFault::Tampered { index: backup.journal_index, what });
         }
         found.push(backup);
     }
-    transaction.rollback().await.map_err(|error| failed(error.into()))?;
-    database.close().await.map_err(|error| failed(error.into()))?;
+    snapshot.close().await?;
     Ok(found)
 }
 
-async fn open(path: &Path) -> Result<Database, ReadError> {
-    let mut database = list::open(path).await?;
-    database.gather_old_backups().await.map_err(|fault| fault.reading(path))?;
-    Ok(database)
-}
-
 /// The backup at this index, if the table says what the record says.
-pub(super) async fn believed(transaction: &mut Transaction<'_>, index: i64) -> Result<PolicyBackup, BackupFault> {
-    let mut backup = recorded(transaction, index).await?.backup;
+pub(super) async fn believed(snapshot: &mut dyn Snapshot, index: i64) -> Result<PolicyBackup, BackupFault> {
+    let mut backup = recorded(snapshot, index).await?;
     let tampered = |what| BackupFault::Tampered { index: backup.journal_index, what };
-    let stored = transaction.backup_text(&backup).await?;
+    let stored = snapshot.backup_text(&backup).await?;
     let policy = stored.ok_or_else(|| tampered("differs from what is stored beside its policy"))?;
     if sha256_hex(&policy) != backup.policy_sha256 {
         return Err(tampered("has another hash than the policy that is stored for it"));

@@ -1,14 +1,22 @@
 //! `rootgate journal`: for the people who read and check the record.
 
+mod archive;
 mod backups;
+mod checkpoint;
 mod export;
 mod progress;
+mod reconcile;
 mod render;
 mod tail;
 mod verify;
 
+pub use archive::ArchiveArguments;
 pub use backups::{BackupArguments, BackupsArguments};
+pub use checkpoint::{
+    CheckpointArguments, GenerateArguments, KeyCommand, PublicArguments, SignArguments, UnprovenCheckpoint,
+};
 pub use export::ExportArguments;
+pub use reconcile::ReconcileArguments;
 pub use tail::TailArguments;
 pub use verify::VerifyArguments;
 
@@ -20,7 +28,10 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::{ExportError, ExportFailure, FileError, LIST_RECORDS_MAX, ReadError, VerifyError, list};
+use super::{
+    AnchorFileError, ArchiveError, ExportError, ExportFailure, FileError, KeyFileError, LIST_RECORDS_MAX, ReadError,
+    ReconcileError, SignError, VerifyError, list,
+};
 
 /// What to do with a journal.
 #[derive(Clone, Debug, Subcommand)]
@@ -29,13 +40,16 @@ pub enum JournalCommand {
     ///
     /// Reads a whole journal, also while a gateway writes it, or exports of it as JSONL, for which nothing else is needed,
     /// and never changes them. Exits with 0 only if all is well, with 1 if a record is bad. That nothing was cut off at the
-    /// end can only be known from a receipt that was kept elsewhere: give one or more with --expect.
+    /// end can only be known from what was kept elsewhere: receipts, given with
+    /// --expect, or signed checkpoints, given with --checkpoint.
     #[command(after_long_help = "\
 Examples:
   Check the chain:
     rootgate journal verify --journal journal.db
   Check too that the record of a kept receipt is still there:
     rootgate journal verify --journal journal.db --expect 42:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+  Check it against the signed checkpoints of an anchor:
+    rootgate journal verify --journal journal.db --checkpoint checkpoints.txt --public-key checkpoint.pub
   Check an export, on any machine:
     rootgate journal verify --export journal.jsonl
   One that was made in parts:
@@ -105,6 +119,37 @@ Examples:
   Into a file for `aws s3api put-bucket-policy --bucket payments --policy file://policy.json`:
     rootgate journal backup --journal journal.db 0198c5a4-6f0e-7cc3-9b5e-2f1d6a1c7e42 > policy.json")]
     Backup(BackupArguments),
+    /// Make the key that signs checkpoints, and print its public key
+    Key {
+        /// What to do with it
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Sign where the journal ends now
+    ///
+    /// Also while a gateway writes the journal. Keep the checkpoint where whoever can write the journal cannot change it:
+    /// `verify --checkpoint` then finds a journal that was cut off or written anew.
+    #[command(after_long_help = "\
+Examples:
+  Print one:
+    rootgate journal checkpoint --journal journal.db --key checkpoint.key
+  Append it to a file of checkpoints, unless the journal contradicts the last of them:
+    rootgate journal checkpoint --journal journal.db --key checkpoint.key --output checkpoints.txt")]
+    Checkpoint(SignArguments),
+    /// Move old records into a file of their own, without breaking the chain
+    ///
+    /// The gateway of a journal in a file must be stopped. What is still needed stays: open intents, kept policies, known
+    /// requests. The file is an export as JSONL; a record in the journal says its SHA-256 and its last record. Exits with 1
+    /// if there is nothing to move.
+    #[command(after_long_help = archive::EXAMPLES)]
+    Archive(ArchiveArguments),
+    /// Hold the journal against CloudTrail log files
+    ///
+    /// Lists root sessions that did not pass through the gateway, acts of the gateway that CloudTrail does not know, and what
+    /// else was done in the sessions of the gateway. Exits with 0 only if everything was read and agrees, with 1 if there is
+    /// a finding.
+    #[command(after_long_help = reconcile::EXAMPLES)]
+    Reconcile(ReconcileArguments),
 }
 
 /// Arguments of `list`.
@@ -156,6 +201,24 @@ pub enum CommandError {
     /// No such backup.
     #[error("there is no backup with this id, or it has expired: see `rootgate journal backups`")]
     NoBackup,
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// A file of checkpoints cannot be used.
+    #[error(transparent)]
+    Checkpoints(#[from] AnchorFileError),
+    /// A checkpoint proves nothing.
+    #[error(transparent)]
+    Unproven(#[from] UnprovenCheckpoint),
+    /// Nothing was signed.
+    #[error(transparent)]
+    Unsigned(#[from] SignError),
+    /// Nothing was archived.
+    #[error(transparent)]
+    Unarchived(#[from] ArchiveError),
+    /// The journal cannot be held against CloudTrail.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0} (is the disk full?)")]
     Output(#[from] io::Error),
@@ -185,7 +248,13 @@ impl JournalCommand {
                 }
             }
             Self::Export(_) => Printing::Bytes,
-            Self::Verify(_) | Self::Backups(_) | Self::Backup(_) => Printing::Answer,
+            Self::Verify(_)
+            | Self::Backups(_)
+            | Self::Backup(_)
+            | Self::Key { .. }
+            | Self::Checkpoint(_)
+            | Self::Archive(_)
+            | Self::Reconcile(_) => Printing::Answer,
         }
     }
 }
@@ -202,7 +271,18 @@ pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCod
         JournalCommand::Export(arguments) => export::run_export(&arguments, out, interrupted()).await,
         JournalCommand::Backups(arguments) => backups::run_backups(&arguments, out).await,
         JournalCommand::Backup(arguments) => backups::run_backup(&arguments, out).await,
+        JournalCommand::Key { command } => checkpoint::run_key(&command, out),
+        JournalCommand::Checkpoint(arguments) => checkpoint::run_sign(&arguments, out).await,
+        JournalCommand::Archive(arguments) => archive::run_archive(&arguments, out).await,
+        JournalCommand::Reconcile(arguments) => reconcile::run_reconcile(arguments, out).await,
     }
+}
+
+/// What a journal was held against: how many of each.
+#[derive(Clone, Copy, Debug)]
+struct Against {
+    receipts: usize,
+    checkpoints: usize,
 }
 
 /// Ctrl-C.

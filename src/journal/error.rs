@@ -1,144 +1,8 @@
-//! What can go wrong with a journal, and the fix for each.
+//! Why an event is not recorded.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
-use crate::types::OperationId;
-
-/// Why a journal could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// There is no such directory.
-    #[error("the journal's directory {} does not exist: create it, writable for the gateway's user", .0.display())]
-    DirectoryMissing(PathBuf),
-    /// There is no such file; only for those who read.
-    #[error("there is no journal at {}: check the path", .0.display())]
-    Missing(PathBuf),
-    /// The path leads to something else than a file.
-    #[error("{} is not a regular file: name a file for the journal", .0.display())]
-    NotAFile(PathBuf),
-    /// People outside owner and group may read or write it.
-    #[error("the journal {} is open to every user of this machine (mode {mode:03o}): run `chmod o= {}`", .path.display(), .path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// Another process writes it.
-    #[error("the journal {} is being written by another process{holder}: one gateway writes one journal; stop that process, or give this one its own file", .path.display())]
-    Locked {
-        /// The file.
-        path: PathBuf,
-        /// Which process, as far as known: empty, or ` (process 123)`.
-        holder: String,
-    },
-    /// The file cannot be read or created.
-    #[error("the journal {} cannot be opened ({source}): let the gateway's user read and write it and its directory", .path.display())]
-    Inaccessible {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// Only reading is allowed.
-    #[error("the journal {} is read-only: let the gateway's user write it and its directory, or mount the volume writable", .0.display())]
-    ReadOnly(PathBuf),
-    /// Its volume is full.
-    #[error("the volume of the journal {} is full: free space on it", .0.display())]
-    DiskFull(PathBuf),
-    /// The file is no SQLite database.
-    #[error("{} is not a journal (not an SQLite database): name another file, or restore the journal from its backup", .0.display())]
-    NotADatabase(PathBuf),
-    /// The file is a database of somebody else.
-    #[error("{} is an SQLite database, but not a rootgate journal (application id {application_id:#010x}): name another file", .path.display())]
-    NotAJournal {
-        /// The file.
-        path: PathBuf,
-        /// Whose database it says to be.
-        application_id: i64,
-    },
-    /// A later release wrote it.
-    #[error("the journal {} has schema version {found}, this release knows up to {known}: run the newer release", .path.display())]
-    NewerSchema {
-        /// The file.
-        path: PathBuf,
-        /// Version of the file.
-        found: i64,
-        /// The highest version that this release reads.
-        known: i64,
-    },
-    /// The file does not belong together.
-    #[error("the journal {} is damaged at record {index}: {what}; run `rootgate journal verify`, keep the file as evidence, and restore the backup or start a new file", .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Index of the record.
-        index: u64,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// The volume cannot keep SQLite's promises.
-    #[error("the volume of the journal {} does not support SQLite's {what}: put the journal on a local file system", .path.display())]
-    Unsupported {
-        /// The file.
-        path: PathBuf,
-        /// Which ability is missing.
-        what: &'static str,
-    },
-    /// The file opened but cannot be written.
-    #[error(transparent)]
-    Unwritable(Arc<WriteFailure>),
-    /// Anything else that the database said.
-    #[error("the journal {} cannot be opened ({message}): check its volume", .path.display())]
-    Storage {
-        /// The file.
-        path: PathBuf,
-        /// What the database said.
-        message: String,
-    },
-}
-
-/// Why a write did not become durable.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteFailure {
-    /// The volume is full.
-    #[error("the volume of the journal {} is full: free space on it; the gateway goes on by itself", .0.display())]
-    DiskFull(PathBuf),
-    /// Writing is not allowed any more.
-    #[error("the journal {} became read-only: make the file and its volume writable; the gateway goes on by itself", .0.display())]
-    ReadOnly(PathBuf),
-    /// The file is gone.
-    #[error("the journal file {} was removed while the gateway was writing it: put that file back; the gateway goes on by itself", .0.display())]
-    Removed(PathBuf),
-    /// Another file is in its place.
-    #[error("the journal file {} was replaced by another file while the gateway was writing it: put the first one back; the gateway goes on by itself", .0.display())]
-    Replaced(PathBuf),
-    /// The file's last record is not the one that this process wrote last.
-    #[error("the journal {} does not end with record {index} that this gateway wrote last: another chain is in its place, or records were removed; put the right file back, or restart the gateway on a new one", .path.display())]
-    AnotherChain {
-        /// The file.
-        path: PathBuf,
-        /// Index of the record that this process wrote last; 0 before the first.
-        index: u64,
-    },
-    /// Somebody else holds SQLite's lock.
-    #[error("another process keeps the journal {} locked: find it with `fuser` and end it; the gateway goes on by itself", .0.display())]
-    Locked(PathBuf),
-    /// The disk does not answer.
-    #[error("a write to the journal {} does not come to its end: check the volume and its storage; the gateway goes on by itself", .0.display())]
-    Stalled(PathBuf),
-    /// The file could not be opened again.
-    #[error(transparent)]
-    Reopen(#[from] Box<OpenError>),
-    /// Anything else that the database said.
-    #[error("the journal {} cannot be written ({message}): check its volume; the gateway goes on by itself", .path.display())]
-    Storage {
-        /// The file.
-        path: PathBuf,
-        /// What the database said.
-        message: String,
-    },
-}
+use crate::{store::WriteFailure, types::OperationId};
 
 /// Why an event is not recorded.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -162,6 +26,12 @@ pub enum AppendError {
         /// The most that fits.
         bytes_max: usize,
     },
+    /// Another operation holds the target, whose intent this is about. Nothing was recorded.
+    #[error("operation {0} works on the same target")]
+    TargetHeld(String),
+    /// The caller has used the id of the request before, with the operation of this id. Nothing was recorded.
+    #[error("the request id was used before, by operation {0}")]
+    RequestKnown(String),
     /// The operation has its backup already: a defect of the gateway. Nothing was recorded.
     #[error("operation {0} has a backup already")]
     SecondBackup(OperationId),

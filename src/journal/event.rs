@@ -1,16 +1,15 @@
 //! What can be recorded.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-};
+mod members;
 
-use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     clock::Timestamp,
-    types::{AccountId, Kind, OperationId, sha256_hex},
+    types::{AccountId, Kind, OperationId, RecordKind},
 };
 
 /// One thing to record. In the stored body the variant's name is the member `event`, beside the variant's own members.
@@ -40,12 +39,43 @@ pub enum Event {
     Intent(Intent),
     /// The policy that an act is about to change, kept before it is changed.
     Backup(Backup),
+    /// Ids of requests were forgotten because of their age: a repetition is a new request from here on.
+    RequestsForgotten {
+        /// How many.
+        count: u64,
+        /// Those whose intents were recorded before this moment.
+        #[serde(serialize_with = "members::as_text")]
+        older_than: Timestamp,
+    },
+    /// Records were moved into a file of their own, which holds them to the byte. They are not in the store any more; the
+    /// chain goes on after them.
+    Archived {
+        /// The first of them.
+        first_index: u64,
+        /// The last of them.
+        last_index: u64,
+        /// Hash of the last of them.
+        last_hash: String,
+        /// SHA-256 of the file, as hexadecimal digits.
+        file_sha256: String,
+    },
+    /// A request was repeated, and got the reply of the first time. Nothing was done.
+    Repeated {
+        /// Operation of the first time.
+        operation_id: String,
+        /// Index of the intent of the first time.
+        intent_index: u64,
+        /// The caller's id of the request.
+        request_id: String,
+        /// Who asked again.
+        caller: CallerRecord,
+    },
     /// Kept policies were deleted because of their age. Their records, with hashes and reasons, stay.
     BackupsExpired {
         /// How many.
         count: u64,
         /// Those that were recorded before this moment.
-        #[serde(serialize_with = "as_text")]
+        #[serde(serialize_with = "members::as_text")]
         older_than: Timestamp,
     },
     /// How an act ended.
@@ -62,6 +92,8 @@ pub enum Event {
         operation_id: String,
         /// Index of the intent.
         intent_index: u64,
+        /// Target account of the intent; empty for an act on the whole journal.
+        account_id: String,
     },
 }
 
@@ -69,16 +101,16 @@ pub enum Event {
 #[derive(Clone, Debug, Serialize)]
 pub struct Intent {
     /// The operation.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// What kind of act.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation: Kind,
     /// Who asked.
     pub caller: CallerRecord,
-    /// Target account.
-    #[serde(serialize_with = "as_text")]
-    pub account_id: AccountId,
+    /// Target account; none for an act on the whole journal.
+    #[serde(serialize_with = "members::as_optional_text")]
+    pub account_id: Option<AccountId>,
     /// ARN of the target resource, where the act has one.
     pub resource: Option<String>,
     /// The act's own arguments, an object.
@@ -89,6 +121,29 @@ pub struct Intent {
     pub ticket: Option<String>,
     /// Ids of the policies that decided.
     pub policies: Vec<String>,
+    /// What makes a repetition of the request known, where the caller gave it an id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestClaim>,
+    /// Whether nobody else may work on the target until the intent is closed.
+    #[serde(skip)]
+    pub exclusive: bool,
+}
+
+impl Intent {
+    /// What the intent holds alone while it is open.
+    pub(super) fn held_target(&self) -> Option<String> {
+        let target = || self.resource.clone().or_else(|| self.account_id.map(|account| account.to_string()));
+        self.exclusive.then(target).flatten()
+    }
+}
+
+/// A request that its caller gave an id, so that repeating it does no harm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RequestClaim {
+    /// The caller's id of it.
+    pub request_id: String,
+    /// SHA-256 of what was asked, as hexadecimal digits.
+    pub digest: String,
 }
 
 /// The only undo of a change, durable before the change. One for each operation.
@@ -97,15 +152,15 @@ pub struct Intent {
 #[derive(Clone, Debug, Serialize)]
 pub struct Backup {
     /// The operation, whose id is the backup's too.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// Index of its intent.
     pub intent_index: u64,
     /// What kind of act.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation: Kind,
     /// Account that the resource is in.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub account_id: AccountId,
     /// ARN of the resource.
     pub resource: String,
@@ -119,7 +174,7 @@ pub struct Backup {
     pub ticket: Option<String>,
     /// The policy document, byte for byte as AWS returned it, at most [`POLICY_BYTES_MAX`](super::POLICY_BYTES_MAX). In the
     /// body stand `policy_sha256` and `policy_bytes` instead.
-    #[serde(flatten, serialize_with = "digest_of")]
+    #[serde(flatten, serialize_with = "members::digest_of")]
     pub policy: String,
 }
 
@@ -127,10 +182,13 @@ pub struct Backup {
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The operation.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// Index of the intent that this outcome closes.
     pub intent_index: u64,
+    /// Target account, so that all records about an account are found by it.
+    #[serde(serialize_with = "members::as_optional_text")]
+    pub account_id: Option<AccountId>,
     /// How it ended.
     pub result: OutcomeResult,
     /// Whether anything was changed on AWS; none when that is not known.
@@ -143,6 +201,23 @@ pub struct Outcome {
     pub aws_calls: Vec<AwsCallRecord>,
     /// Access key id of the root session, by which CloudTrail of the target account knows the act.
     pub access_key_id: Option<String>,
+    /// What a repetition of the request will be answered. In the body stands `reply_sha256` instead.
+    #[serde(flatten, serialize_with = "members::digest_of_reply")]
+    pub request: RequestEnd,
+}
+
+/// What becomes of the id that the caller gave its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RequestEnd {
+    /// The request has none.
+    #[default]
+    NoRequest,
+    /// It can be used again, because nothing was done and trying again makes sense.
+    Release,
+    /// A repetition gets this reply.
+    Keep(Vec<u8>),
+    /// A repetition learns that nobody knows what became of it.
+    Interrupted,
 }
 
 /// How an act ended, in one word.
@@ -160,7 +235,7 @@ pub enum OutcomeResult {
 #[derive(Clone, Debug, Serialize)]
 pub struct Refusal {
     /// The operation.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// Name of the RPC.
     pub rpc: String,
@@ -198,6 +273,14 @@ pub struct CallerRecord {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl CallerRecord {
+    /// By what requests of this caller are told from those of others. No scheme's name holds a colon.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}:{}", self.scheme, self.subject)
+    }
+}
+
 /// An error as the caller got it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ErrorRecord {
@@ -221,11 +304,32 @@ pub struct AwsCallRecord {
 }
 
 impl Event {
+    /// What it tells of, which is its member `event` in a stored body.
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        match self {
+            Self::Started { .. } => RecordKind::Started,
+            Self::Reloaded { .. } => RecordKind::Reloaded,
+            Self::Stopped {} => RecordKind::Stopped,
+            Self::Intent(_) => RecordKind::Intent,
+            Self::Backup(_) => RecordKind::Backup,
+            Self::BackupsExpired { .. } => RecordKind::BackupsExpired,
+            Self::RequestsForgotten { .. } => RecordKind::RequestsForgotten,
+            Self::Repeated { .. } => RecordKind::Repeated,
+            Self::Archived { .. } => RecordKind::Archived,
+            Self::Outcome(_) => RecordKind::Outcome,
+            Self::StrayOutcome(_) => RecordKind::StrayOutcome,
+            Self::Refusal(_) => RecordKind::Refusal,
+            Self::Interrupted { .. } => RecordKind::Interrupted,
+        }
+    }
+
     /// The outcome of an intent that landed although its caller was told that it did not.
-    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64) -> Self {
+    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64, account_id: Option<AccountId>) -> Self {
         Self::Outcome(Outcome {
             operation_id,
             intent_index,
+            account_id,
             result: OutcomeResult::Failed,
             changed: Some(false),
             error: Some(ErrorRecord {
@@ -235,21 +339,7 @@ impl Event {
             detail: Value::Object(serde_json::Map::new()),
             aws_calls: Vec::new(),
             access_key_id: None,
+            request: RequestEnd::Release,
         })
     }
-}
-
-/// What a record says in place of a policy.
-#[derive(Serialize)]
-struct PolicyDigest {
-    policy_sha256: String,
-    policy_bytes: usize,
-}
-
-fn digest_of<S: Serializer>(policy: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    PolicyDigest { policy_sha256: sha256_hex(policy), policy_bytes: policy.len() }.serialize(serializer)
-}
-
-fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }

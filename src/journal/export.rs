@@ -18,12 +18,12 @@ pub(super) use records::Records;
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    path::Path,
 };
 
 use clap::ValueEnum;
 
 use super::{Expectation, Fault, ListedRecord, RecordHash, VerifyError};
+use crate::store::Location;
 
 use self::record::Record;
 
@@ -80,13 +80,12 @@ const INTENTS_MAX: usize = 4096;
 /// Writes the records as they are at this moment, and checks on the way that each follows from the one before it. Holds
 /// one page of them at a time.
 pub(super) async fn export(
-    path: &Path,
+    location: &Location,
     format: Format,
     range: Range,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportFailure> {
-    let mut database = super::list::open(path).await.map_err(VerifyError::from)?;
-    let mut records = Records::begin(&mut database, path).await?;
+    let mut records = Records::begin(location).await?;
     let mut link = Link::before(range.from, &mut records).await?;
     let mut intents = Intents::default();
     let mut written = 0;
@@ -150,11 +149,13 @@ struct Link {
 
 impl Link {
     /// The link that the record at `from` hangs on.
-    async fn before(from: u64, records: &mut Records<'_>) -> Result<Self, ExportFailure> {
+    async fn before(from: u64, records: &mut Records) -> Result<Self, ExportFailure> {
         let before = from.saturating_sub(1);
+        let archived = records.archived().await?.filter(|archived| archived.index == before);
         let previous = match records.at(before).await? {
             Some(record) => record.hash,
             None if before == 0 => RecordHash::ZERO,
+            None if archived.is_some() => archived.map_or(RecordHash::ZERO, |archived| archived.hash),
             None => return Err(ExportFailure::Nothing { from, last: records.last_index().await? }),
         };
         Ok(Self { next: from, previous })
@@ -184,7 +185,7 @@ struct Intents {
 
 impl Intents {
     /// The intent that this record belongs to.
-    async fn of(&mut self, record: &Record, records: &mut Records<'_>) -> Result<Option<Record>, ExportFailure> {
+    async fn of(&mut self, record: &Record, records: &mut Records) -> Result<Option<Record>, ExportFailure> {
         let Some(index) = record.number("intent_index") else { return Ok(None) };
         let known = if record.closes() { self.open.remove(&index) } else { self.open.get(&index).cloned() };
         let intent = match known {

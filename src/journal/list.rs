@@ -1,12 +1,7 @@
 //! Reading records, offline or while a gateway writes.
 
-use std::path::Path;
-
-use super::{
-    BUSY_TIMEOUT, OpenError, RecordHash, VerifyError,
-    database::{Database, StoreError},
-    verify::Fault,
-};
+use super::{RecordHash, VerifyError, verify::Fault};
+use crate::store::{self, Location, StoreError};
 
 /// Most records of one call: with the largest bodies some 64 MiB.
 pub const LIST_RECORDS_MAX: u32 = 1000;
@@ -26,15 +21,14 @@ pub struct ListedRecord {
 ///
 /// # Errors
 /// When the file cannot be read, or holds a record that is none.
-pub async fn list(path: &Path, from: u64, limit: u32) -> Result<Vec<ListedRecord>, VerifyError> {
+pub async fn list(location: impl Into<Location>, from: u64, limit: u32) -> Result<Vec<ListedRecord>, VerifyError> {
+    let location = &location.into();
     // Beyond what SQLite counts there are no records.
     let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
-    let failed = |error: StoreError| VerifyError::Unreadable(error.opening(path));
-    let mut database = open(path).await?;
-    let mut transaction = database.read().await.map_err(failed)?;
-    let records = transaction.records(from, limit.min(LIST_RECORDS_MAX)).await.map_err(failed)?;
-    transaction.rollback().await.map_err(failed)?;
-    database.close().await.map_err(failed)?;
+    let failed = |error: StoreError| VerifyError::Unreadable(error.opening(location));
+    let mut snapshot = store::snapshot(location).await?;
+    let records = snapshot.records(from, limit.min(LIST_RECORDS_MAX)).await.map_err(failed)?;
+    snapshot.close().await.map_err(failed)?;
     let listed = records.into_iter().map(|record| {
         let index = u64::try_from(record.index).unwrap_or_default();
         match (record.hash, record.body) {
@@ -44,21 +38,4 @@ pub async fn list(path: &Path, from: u64, limit: u32) -> Result<Vec<ListedRecord
         }
     });
     listed.collect()
-}
-
-/// Opens for reading.
-pub(super) async fn open(path: &Path) -> Result<Database, OpenError> {
-    let absolute = match tokio::fs::canonicalize(path).await {
-        Ok(absolute) => absolute,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(OpenError::Missing(path.to_owned()));
-        }
-        Err(source) => {
-            return Err(OpenError::Inaccessible { path: path.to_owned(), source });
-        }
-    };
-    if !absolute.is_file() {
-        return Err(OpenError::NotAFile(absolute));
-    }
-    Database::open_reader(&absolute, BUSY_TIMEOUT).await
 }

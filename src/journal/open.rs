@@ -1,21 +1,19 @@
-//! Opening for writing: guard the file, check what is there, close what was interrupted.
+//! Opening for writing: guard the store, check what is there, close what was interrupted.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{
-    Bounds, Event, Journal, OpenError, Position, RecordHash,
+    Bounds, Journal, OpenError, Position, RecordHash, WriteFailure,
     backups::READERS_MAX,
-    database::{Database, StoreError, StoredIntent, StoredRecord, WhenEmpty},
-    file::{Identity, guard},
-    record::{Body, Effect, Oversize, encode},
-    writer::{Request, Writer},
+    record::{Body, Effect},
+    writer::Writer,
 };
-use crate::clock::{Clock, Timestamp};
+use crate::{
+    clock::{Clock, Timestamp},
+    store::{self, Location, Store, StoreError, StoredIntent, StoredRecord, WhenEmpty},
+};
 
 /// Records read at a time.
 pub(super) const PAGE_RECORDS: u32 = 256;
@@ -54,29 +52,33 @@ pub struct InterruptedIntent {
 }
 
 impl Journal {
-    /// Opens the journal at `path`, or creates it, readable for its owner only. Its directory must exist.
+    /// Opens the journal, or creates it. The directory of a file must exist.
     ///
-    /// Checks whose file it is, its version and its last record, closes intents without outcome as interrupted, and
-    /// writes once to see that it can. The application appends `Started`, whatever happened.
+    /// Checks whose it is, its version and its last record, closes intents without outcome as interrupted, and writes once
+    /// to see that it can. The application appends `Started`, whatever happened.
     ///
     /// # Errors
-    /// When this process is not to write the file, or cannot. The text holds the fix.
-    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
-        Self::open_within(path, clock, Bounds::default()).await
+    /// When this process is not to write it, or cannot. The text holds the fix.
+    pub async fn open(location: impl Into<Location>, clock: Arc<dyn Clock>) -> Result<Opened, OpenError> {
+        Self::open_within(store::open(&location.into()).await?, clock, Bounds::default()).await
     }
 
-    pub(super) async fn open_within(path: &Path, clock: Arc<dyn Clock>, bounds: Bounds) -> Result<Opened, OpenError> {
-        let guarded = guard_in_background(path.to_owned()).await?;
-        let path: Arc<Path> = guarded.path.clone().into();
-        let mut database = Database::open_writer(&path, bounds.busy_timeout, WhenEmpty::Initialise).await?;
-        let (head, interrupted) = inspect(&mut database, &path).await?;
-        let identity = Identity::of(&path).await.map_err(|failure| OpenError::Unwritable(Arc::new(failure)))?;
-        let mut writer = Writer::new(guarded, clock, bounds, (database, identity), head)?;
-        close_interrupted(&mut writer, &interrupted, bounds.batch_events_max).await?;
+    pub(super) async fn open_within(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        bounds: Bounds,
+    ) -> Result<Opened, OpenError> {
+        let connection = store.connect(WhenEmpty::Initialise).await?;
+        let head = find_head(&*store).await?;
+        let mut writer = Writer::new(Arc::clone(&store), clock, bounds, connection, head)?;
+        let interrupted = writer.take_over().await.map_err(|failure| match failure {
+            WriteFailure::Reopen(error) => *error,
+            failure => OpenError::Unwritable(Arc::new(failure)),
+        })?;
         let last_recorded_at = head.map(|head| head.recorded_at);
         let (commands, waiting) = mpsc::channel(bounds.queue_events_max);
         let journal = Self {
-            path,
+            store,
             last_recorded_at,
             commands,
             health: writer.watchdog().health(),
@@ -96,65 +98,18 @@ impl Journal {
     }
 }
 
-async fn guard_in_background(path: PathBuf) -> Result<super::file::Guarded, OpenError> {
-    let named = path.clone();
-    let guarded = tokio::task::spawn_blocking(move || guard(&path)).await;
-    guarded.unwrap_or_else(|error| Err(OpenError::Storage { path: named, message: error.to_string() }))
-}
-
-/// Writes at least once, so that a journal that cannot be written is found now.
-async fn close_interrupted(
-    writer: &mut Writer,
-    interrupted: &[InterruptedIntent],
-    batch_events_max: usize,
-) -> Result<(), OpenError> {
-    let unwritable = |failure| OpenError::Unwritable(Arc::new(failure));
-    // Without requests this is a probe.
-    writer.write_batch(&[], None).await.map_err(unwritable)?;
-    for batch in interrupted.chunks(batch_events_max) {
-        let mut requests = Vec::with_capacity(batch.len());
-        for intent in batch {
-            let event = Event::Interrupted { operation_id: intent.operation_id.clone(), intent_index: intent.index };
-            if let Ok(encoded) = encode(&event, Oversize::Trim) {
-                requests.push(Request::new(encoded, false, false).0);
-            }
-        }
-        writer.write_batch(&requests, None).await.map_err(unwritable)?;
-    }
-    Ok(())
-}
-
-async fn inspect(
-    database: &mut Database,
-    path: &Path,
-) -> Result<(Option<Position>, Vec<InterruptedIntent>), OpenError> {
-    let failed = |error: StoreError| error.opening(path);
-    let mut transaction = database.read().await.map_err(failed)?;
-    let damaged = |(index, what): (i64, &str)| OpenError::Damaged {
-        path: path.to_owned(),
-        index: u64::try_from(index).unwrap_or_default(),
-        what: what.to_owned(),
-    };
-    let head = check_head(&transaction.last(2).await.map_err(failed)?).map_err(damaged)?;
-    let mut interrupted = Vec::new();
-    let mut from = i64::MIN;
-    loop {
-        let page = transaction.open_intents(from, PAGE_RECORDS).await.map_err(failed)?;
-        for intent in &page {
-            let record = transaction.records(intent.index, 1).await.map_err(failed)?;
-            interrupted.push(read_intent(intent, record.first()).map_err(|what| damaged((intent.index, what)))?);
-        }
-        match page.last().and_then(|last| last.index.checked_add(1)) {
-            Some(next) => from = next,
-            None => break,
-        }
-    }
-    transaction.rollback().await.map_err(failed)?;
-    Ok((head, interrupted))
+/// The last record, if it follows from the one before it.
+async fn find_head(store: &dyn Store) -> Result<Option<Position>, OpenError> {
+    let failed = |error: StoreError| error.opening(store.location());
+    let damaged = |(index, what): (i64, &str)| failed(StoreError::damaged(index, what));
+    let mut snapshot = store.snapshot().await?;
+    let head = check_head(&snapshot.last(2).await.map_err(failed)?).map_err(damaged)?;
+    snapshot.close().await.map_err(failed)?;
+    Ok(head)
 }
 
 /// Whether the last record follows from the one before it.
-fn check_head(newest_first: &[StoredRecord]) -> Result<Option<Position>, (i64, &'static str)> {
+pub(super) fn check_head(newest_first: &[StoredRecord]) -> Result<Option<Position>, (i64, &'static str)> {
     let Some(last) = newest_first.first() else { return Ok(None) };
     let wrong = |what| (last.index, what);
     let index = u64::try_from(last.index).map_err(|_| wrong("its index is negative"))?;
@@ -177,7 +132,10 @@ fn check_head(newest_first: &[StoredRecord]) -> Result<Option<Position>, (i64, &
     Ok(Some(Position { index, hash, recorded_at: body.recorded_at }))
 }
 
-fn read_intent(intent: &StoredIntent, record: Option<&StoredRecord>) -> Result<InterruptedIntent, &'static str> {
+pub(super) fn read_intent(
+    intent: &StoredIntent,
+    record: Option<&StoredRecord>,
+) -> Result<InterruptedIntent, &'static str> {
     let record =
         record.filter(|record| record.index == intent.index).ok_or("it is open, but there is no such record")?;
     let body = Body::parse(record.body.as_deref().ok_or("its body is not a text of the allowed size")?)?;

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::{
     clock::{Clock as _, ManualClock, Timestamp},
+    store,
     types::{Kind, OperationId},
 };
 
@@ -36,12 +37,23 @@ impl Fixture {
         Self { path, directory, clock: Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0))) }
     }
 
+    /// What the clock said when the fixture was made.
+    pub(super) fn clock_start(&self) -> Timestamp {
+        Timestamp::from_unix(1_795_286_154, 0)
+    }
+
     pub(super) async fn open(&self) -> Opened {
         self.open_within(Bounds::default()).await.unwrap()
     }
 
     pub(super) async fn open_within(&self, bounds: Bounds) -> Result<Opened, OpenError> {
-        Journal::open_within(&self.path, self.clock.clone(), bounds).await
+        self.open_patient(bounds, Duration::from_millis(20)).await
+    }
+
+    /// With this patience for whoever else holds the file.
+    pub(super) async fn open_patient(&self, bounds: Bounds, busy_timeout: Duration) -> Result<Opened, OpenError> {
+        let store = store::open_within(&(&self.path).into(), busy_timeout).await?;
+        Journal::open_within(store, self.clock.clone(), bounds).await
     }
 
     pub(super) async fn verify(&self) -> Verified {
@@ -58,14 +70,14 @@ impl Fixture {
     }
 
     pub(super) fn beside(&self, suffix: &str) -> PathBuf {
-        file::suffixed(&self.path, suffix)
+        store::suffixed(&self.path, suffix)
     }
 }
 
 /// Bounds under which failures and repairs are noticed at once.
 pub(super) fn quick() -> Bounds {
     let short = Duration::from_millis(20);
-    Bounds { busy_timeout: short, probe_interval: short, backoff_max: short, ..Bounds::default() }
+    Bounds { probe_interval: short, backoff_max: short, ..Bounds::default() }
 }
 
 /// A connection that is not the journal's.
@@ -110,12 +122,14 @@ pub(super) fn intent(operation_id: OperationId) -> Event {
         operation_id,
         operation: Kind::UnlockBucketPolicy,
         caller: caller(),
-        account_id: "333333333333".parse().unwrap(),
+        account_id: Some("333333333333".parse().unwrap()),
         resource: Some("arn:aws:s3:::payments".to_owned()),
         arguments: json!({ "mode": "DEFAULT" }),
         reason: "Locked out by policy change".to_owned(),
         ticket: Some("SEC-1".to_owned()),
         policies: vec!["operators".to_owned()],
+        request: None,
+        exclusive: false,
     })
 }
 
@@ -133,6 +147,7 @@ pub(super) fn outcome(operation_id: OperationId, intent_index: u64) -> Event {
     Event::Outcome(Outcome {
         operation_id,
         intent_index,
+        account_id: Some("333333333333".parse().unwrap()),
         result: OutcomeResult::Succeeded,
         changed: Some(true),
         error: None,
@@ -144,6 +159,7 @@ pub(super) fn outcome(operation_id: OperationId, intent_index: u64) -> Event {
             error_code: None,
         }],
         access_key_id: Some("ASIAEXAMPLE".to_owned()),
+        request: RequestEnd::NoRequest,
     })
 }
 

@@ -9,13 +9,8 @@ mod lines;
 pub use export::{ExportError, ExportSource, Place, verify_exports};
 pub use fault::Fault;
 
-use std::path::Path;
-
-use super::{
-    Expectation, OpenError, Position,
-    database::{StoreError, StoredIntent, StoredRecord, Transaction},
-    open::PAGE_RECORDS,
-};
+use super::{Expectation, OpenError, Position, open::PAGE_RECORDS, record::Body};
+use crate::store::{self, Location, Snapshot, StoreError, StoredIntent, StoredRecord};
 
 use self::{backups::Finding, chain::Chain};
 
@@ -66,24 +61,29 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// The first bad record, or why the file cannot be read.
-pub async fn verify(path: &Path, expect: &[Expectation]) -> Result<Verified, VerifyError> {
-    verify_watched(path, expect, &mut |_| {}).await
+pub async fn verify(location: impl Into<Location>, expect: &[Expectation]) -> Result<Verified, VerifyError> {
+    verify_watched(&location.into(), expect, &mut |_| {}).await
 }
 
 /// [`verify`], telling now and then how many records it has read.
 pub(super) async fn verify_watched(
-    path: &Path,
+    path: &Location,
     expect: &[Expectation],
     watch: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verified, VerifyError> {
-    let mut database = super::list::open(path).await?;
-    let mut transaction = database.read().await.map_err(|error| VerifyError::Unreadable(error.opening(path)))?;
-    let mut chain = Chain::new(expect);
-    let mut from = i64::MIN;
+    let mut snapshot = store::snapshot(path).await?;
+    let archived = archived(&mut *snapshot, path).await?;
+    let mut from = archived.map_or(i64::MIN, |after| i64::try_from(after.index).unwrap_or(i64::MAX).saturating_add(1));
+    let mut chain = match archived {
+        Some(after) => Chain::after(after, expect).map_err(tampered)?,
+        None => Chain::new(expect),
+    };
+    let mut vouched = archived.is_none();
     loop {
-        let page = transaction.records(from, PAGE_RECORDS).await.map_err(|error| unreadable(&chain, error, path))?;
+        let page = snapshot.records(from, PAGE_RECORDS).await.map_err(|error| unreadable(&chain, error, path))?;
         for record in &page {
             follow(&mut chain, record).map_err(|fault| tampered((chain.next_index(), fault)))?;
+            vouched = vouched || archived.is_some_and(|after| vouches(record, after));
         }
         match page.last().and_then(|last| last.index.checked_add(1)) {
             Some(next) => from = next,
@@ -92,11 +92,34 @@ pub(super) async fn verify_watched(
         watch(chain.next_index() - 1);
     }
     chain.check_end().map_err(tampered)?;
-    check_open_intents(&mut transaction, &chain, path).await?;
-    check_backups(&mut transaction, &chain, path).await?;
-    transaction.rollback().await.map_err(|error| unreadable(&chain, error, path))?;
-    database.close().await.map_err(|error| unreadable(&chain, error, path))?;
+    if let Some(after) = archived.filter(|_| !vouched) {
+        return Err(tampered((after.index, Fault::Archive)));
+    }
+    check_open_intents(&mut *snapshot, &chain, path).await?;
+    check_backups(&mut *snapshot, &chain, path).await?;
+    snapshot.close().await.map_err(|error| unreadable(&chain, error, path))?;
     Ok(chain.verified())
+}
+
+/// What is kept elsewhere, as far as the store says.
+pub(super) async fn archived(
+    snapshot: &mut dyn Snapshot,
+    location: &Location,
+) -> Result<Option<Expectation>, VerifyError> {
+    let failed = |error: StoreError| VerifyError::Unreadable(error.opening(location));
+    let Some((last, hash)) = snapshot.archived().await.map_err(failed)? else { return Ok(None) };
+    let index = u64::try_from(last).map_err(|_| tampered((0, Fault::Archive)))?;
+    let hash = hash.ok_or_else(|| tampered((index, Fault::Archive)))?;
+    Ok(Some(Expectation { index, hash }))
+}
+
+/// Whether this record says that everything up to this one is kept elsewhere.
+fn vouches(record: &StoredRecord, after: Expectation) -> bool {
+    let text = record.body.as_deref().filter(|body| body.contains("\"event\":\"Archived\""));
+    let Some(body) = text.and_then(|text| Body::parse(text).ok()) else { return false };
+    body.text("event") == Some("Archived")
+        && body.members.get("last_index").and_then(serde_json::Value::as_u64) == Some(after.index)
+        && body.text("last_hash").and_then(|hash| hash.parse().ok()) == Some(after.hash)
 }
 
 fn follow(chain: &mut Chain, record: &StoredRecord) -> Result<(), Fault> {
@@ -110,7 +133,7 @@ fn tampered((index, fault): (u64, Fault)) -> VerifyError {
     VerifyError::Tampered { index, fault }
 }
 
-fn unreadable(chain: &Chain, error: StoreError, path: &Path) -> VerifyError {
+fn unreadable(chain: &Chain, error: StoreError, path: &Location) -> VerifyError {
     if error.is_corrupt() {
         tampered((chain.next_index(), Fault::Corrupt(error.to_string())))
     } else {
@@ -119,21 +142,20 @@ fn unreadable(chain: &Chain, error: StoreError, path: &Path) -> VerifyError {
 }
 
 /// Each policy that was backed up is as it was, or has expired.
-async fn check_backups(transaction: &mut Transaction<'_>, chain: &Chain, path: &Path) -> Result<(), VerifyError> {
-    chain.backups().check(transaction).await.map_err(|finding| match finding {
+async fn check_backups(snapshot: &mut dyn Snapshot, chain: &Chain, path: &Location) -> Result<(), VerifyError> {
+    chain.backups().check(snapshot).await.map_err(|finding| match finding {
         Finding::Bad(index, fault) => tampered((index, fault)),
         Finding::Unreadable(error) => unreadable(chain, error, path),
     })
 }
 
 /// The list says exactly what the records say.
-async fn check_open_intents(transaction: &mut Transaction<'_>, chain: &Chain, path: &Path) -> Result<(), VerifyError> {
+async fn check_open_intents(snapshot: &mut dyn Snapshot, chain: &Chain, path: &Location) -> Result<(), VerifyError> {
     let lie = |index: u64| tampered((index, Fault::OpenIntents));
     let mut recorded = chain.open().iter();
     let mut from = i64::MIN;
     loop {
-        let page =
-            transaction.open_intents(from, PAGE_RECORDS).await.map_err(|error| unreadable(chain, error, path))?;
+        let page = snapshot.open_intents(from, PAGE_RECORDS).await.map_err(|error| unreadable(chain, error, path))?;
         for StoredIntent { index, operation_id } in &page {
             let listed = u64::try_from(*index).map_err(|_| lie(0))?;
             match recorded.next() {

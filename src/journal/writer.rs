@@ -1,32 +1,35 @@
 //! The one task that writes.
 
 mod batch;
+mod draft;
 
 use batch::Written;
-pub(super) use batch::{Reply, Request};
+pub(super) use batch::{Chore, Reply, Request};
 
-use std::{mem, path::PathBuf, sync::Arc};
+use std::{mem, sync::Arc};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
 use super::{
-    AppendError, Bounds, Event, Health, OpenError, Position, WriteFailure,
-    database::Database,
-    file::{Guarded, Identity},
+    AppendError, Bounds, Event, Health, INTERRUPTED_MAX, InterruptedIntent, Position,
     record::{Encoded, Oversize, encode},
     watchdog::Watchdog,
 };
 use crate::{
-    clock::{Clock, Timestamp},
-    types::OperationId,
+    clock::Clock,
+    store::{Connection, Instance, OpenError, Store, StoreError, WriteFailure},
+    types::{AccountId, OperationId},
 };
 
 /// What the writer is asked.
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Request),
-    /// Deletes backups that were recorded before this moment, some at a time; answers how many.
-    Expire(Timestamp, oneshot::Sender<Result<u64, AppendError>>),
+    /// Does a chore; answers how much it deleted.
+    Do(Chore, oneshot::Sender<Result<u64, AppendError>>),
     Close(oneshot::Sender<Result<(), AppendError>>),
     /// Runs a statement on the writer's own connection.
     #[cfg(test)]
@@ -39,12 +42,13 @@ pub(super) enum Command {
     LoseNextReply(oneshot::Sender<()>),
 }
 
-/// State of the writer. The connection is dropped before the lock.
+/// State of the writer. The connection is dropped before the store, and with it its lock.
 pub(super) struct Writer {
-    path: PathBuf,
+    connection: Option<Box<dyn Connection>>,
+    store: Arc<dyn Store>,
+    instance: Instance,
     clock: Arc<dyn Clock>,
     bounds: Bounds,
-    connected: Option<Connected>,
     /// The last record that is known to be durable.
     head: Option<Position>,
     /// What may or may not be behind the head, after a commit that failed.
@@ -52,54 +56,45 @@ pub(super) struct Writer {
     /// Persistent events that turned out to have landed, until they are sent again.
     landed: Vec<(String, Position)>,
     /// Intents that are recorded and of which nobody was told so.
-    orphans: Vec<(OperationId, u64)>,
+    orphans: Vec<((OperationId, Option<AccountId>), u64)>,
     writes: u64,
     #[cfg(test)]
     commits: u64,
     #[cfg(test)]
     lose_next_reply: bool,
     watchdog: Watchdog,
-    _guarded: Guarded,
 }
 
-struct Connected {
-    database: Database,
-    identity: Identity,
-}
-
-/// A batch whose commit failed.
+/// A batch whose commit failed: its events, where they would stand, and whether they are sent again.
 struct Doubt {
     head: Position,
-    records: Vec<Doubted>,
-}
-
-struct Doubted {
-    encoded: Encoded,
-    position: Position,
-    persistent: bool,
+    records: Vec<(Encoded, Position, bool)>,
 }
 
 /// Events that landed unseen are sent again within seconds, so a few batches are enough.
 const LANDED_MAX: usize = 1024;
+/// Deletions of one transaction: some milliseconds, so that no act waits for long.
+pub(super) const DELETED_MAX: u32 = 256;
+/// Records that leave in one transaction: a tenth of a second, and nobody prunes often.
+const PRUNED_MAX: u32 = 10_000;
 
 impl Writer {
     pub(super) fn new(
-        guarded: Guarded,
+        store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
         bounds: Bounds,
-        database: (Database, Identity),
+        connection: Box<dyn Connection>,
         head: Option<Position>,
     ) -> Result<Self, OpenError> {
-        let path = guarded.path.clone();
-        let report = WriteFailure::Stalled(path.clone()).to_string();
-        let watchdog = Watchdog::start(bounds.stall_after, report)
-            .map_err(|error| OpenError::Storage { path: path.clone(), message: error.to_string() })?;
-        let (database, identity) = database;
+        let report = WriteFailure::Stalled(store.location().clone()).to_string();
+        let watchdog = Watchdog::start(bounds.stall_after, report);
+        let watchdog = watchdog.map_err(|error| StoreError::new(error.to_string()).opening(store.location()))?;
         Ok(Self {
-            path,
+            connection: Some(connection),
+            store,
+            instance: Instance::generate(),
             clock,
             bounds,
-            connected: Some(Connected { database, identity }),
             head,
             doubt: None,
             landed: Vec::new(),
@@ -110,7 +105,6 @@ impl Writer {
             #[cfg(test)]
             lose_next_reply: false,
             watchdog,
-            _guarded: guarded,
         })
     }
 
@@ -122,16 +116,39 @@ impl Writer {
         self.head
     }
 
+    /// Writes at least once, so that a journal that cannot be written is found now, and closes the intents that the
+    /// processes before left open.
+    pub(super) async fn take_over(&mut self) -> Result<Vec<InterruptedIntent>, WriteFailure> {
+        let mut interrupted = Vec::new();
+        self.write_batch(&[], Chore::Probe).await?;
+        loop {
+            let mut closed = self.write_batch(&[], Chore::Tend).await?.interrupted;
+            let found = closed.len();
+            interrupted.append(&mut closed);
+            if found < usize::try_from(INTERRUPTED_MAX).unwrap_or(usize::MAX) {
+                return Ok(interrupted);
+            }
+        }
+    }
+
     /// Serves until the journal is closed or every handle is gone.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(self.bounds.batch_events_max);
+        let mut tended = Instant::now();
         loop {
             let writable = self.watchdog.is_writable();
+            let shared = self.store.is_shared();
             if self.orphans.is_empty() || !writable {
                 tokio::select! {
                     count = commands.recv_many(&mut taken, self.bounds.batch_events_max) => if count == 0 { break },
                     () = tokio::time::sleep(self.bounds.probe_interval), if !writable => {}
+                    () = tokio::time::sleep_until(tended + self.bounds.tend_interval), if shared => {}
                 }
+            }
+            // Also under load, when there is always something else to do.
+            if shared && tended.elapsed() >= self.bounds.tend_interval {
+                tended = Instant::now();
+                self.tend().await;
             }
             if let Some(reply) = self.serve(mem::take(&mut taken)).await {
                 commands.close();
@@ -146,20 +163,20 @@ impl Writer {
     /// Writes what is in front of a request to close, and hands that back.
     async fn serve(&mut self, commands: Vec<Command>) -> Option<oneshot::Sender<Result<(), AppendError>>> {
         let mut requests = Vec::with_capacity(commands.len());
-        let mut expiries = Vec::new();
+        let mut chores = Vec::new();
         let mut close = None;
         for command in commands {
             match command {
                 Command::Append(request) if close.is_none() => requests.push(request),
                 Command::Append(request) => request.answer(Err(AppendError::Closed)),
-                Command::Expire(older_than, reply) if close.is_none() => expiries.push((older_than, reply)),
-                Command::Expire(_, reply) => drop(reply.send(Err(AppendError::Closed))),
+                Command::Do(chore, reply) if close.is_none() => chores.push((chore, reply)),
+                Command::Do(_, reply) => drop(reply.send(Err(AppendError::Closed))),
                 Command::Close(reply) if close.is_none() => close = Some(reply),
                 Command::Close(reply) => drop(reply.send(Err(AppendError::Closed))),
                 #[cfg(test)]
                 Command::Execute(statement, done) => {
-                    if let Some(connected) = &mut self.connected {
-                        connected.database.execute(statement).await.unwrap();
+                    if let Some(connection) = &mut self.connection {
+                        connection.execute(statement).await;
                     }
                     let _ = done.send(());
                 }
@@ -175,16 +192,32 @@ impl Writer {
         if !requests.is_empty() || !self.orphans.is_empty() || !self.watchdog.is_writable() {
             self.write(requests).await;
         }
-        for (older_than, reply) in expiries {
-            let written = self.commit(&[], Some(older_than)).await;
-            let _ = reply.send(written.map(|written| written.expired).map_err(AppendError::Unwritable));
+        for (chore, reply) in chores {
+            let written = self.commit(&[], chore).await;
+            let _ = reply.send(written.map(|written| written.deleted).map_err(AppendError::Unwritable));
         }
         close
     }
 
+    /// Says that this process lives, and closes intents of those that do not.
+    async fn tend(&mut self) {
+        match self.commit(&[], Chore::Tend).await {
+            Ok(written) => {
+                for intent in written.interrupted {
+                    tracing::error!(
+                        ?intent,
+                        "another gateway ended between an intent and its outcome: a person has to look"
+                    );
+                }
+            }
+            // Told by the commit.
+            Err(_) => {}
+        }
+    }
+
     /// Makes the requests durable and answers them.
     pub(super) async fn write(&mut self, requests: Vec<Request>) {
-        match self.commit(&requests, None).await {
+        match self.commit(&requests, Chore::None).await {
             Ok(Written { answers, .. }) => {
                 for (request, answer) in requests.into_iter().zip(answers) {
                     self.answer(request, answer);
@@ -197,13 +230,13 @@ impl Writer {
     }
 
     /// One transaction under the eye of the watchdog; health says how it ended.
-    async fn commit(&mut self, requests: &[Request], expire: Option<Timestamp>) -> Result<Written, Arc<WriteFailure>> {
+    async fn commit(&mut self, requests: &[Request], chore: Chore) -> Result<Written, Arc<WriteFailure>> {
         self.writes += 1;
         self.watchdog.begin(self.writes);
-        match self.write_batch(requests, expire).await {
+        match self.write_batch(requests, chore).await {
             Ok(written) => {
                 if !self.watchdog.is_writable() {
-                    tracing::info!(path = %self.path.display(), "the journal can be written");
+                    tracing::info!(journal = %self.store.location(), "the journal can be written");
                 }
                 self.watchdog.end(Health::Writable);
                 Ok(written)
@@ -218,7 +251,7 @@ impl Writer {
 
     fn answer(&mut self, request: Request, answer: Reply) {
         let orphan = match (&answer, request.encoded.intent) {
-            (Ok(position), Some(operation_id)) => Some((operation_id, position.index)),
+            (Ok(position), Some(intent)) => Some((intent, position.index)),
             _ => None,
         };
         if !request.tell(answer) {
@@ -235,8 +268,8 @@ impl Writer {
         // After these two the connection is as good as before. After anything else a new one sees what is there now.
         // SQLite does not touch the log of a file that was moved (sqlite3PagerClose asks databaseIsUnmoved).
         if !matches!(failure, WriteFailure::DiskFull(_) | WriteFailure::Locked(_))
-            && let Some(connected) = self.connected.take()
-            && let Err(error) = connected.database.close().await
+            && let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "the journal's connection did not close in order");
         }
@@ -247,10 +280,13 @@ impl Writer {
         let (request, answer) = Request::new(encode(&Event::Stopped {}, Oversize::Refuse)?, false, false);
         self.write(vec![request]).await;
         let stopped = answer.await.unwrap_or(Err(AppendError::Closed)).map(|_| ());
-        if let Some(connected) = self.connected.take() {
-            let closed = connected.database.close().await;
-            let failed =
-                |error: super::database::StoreError| AppendError::Unwritable(Arc::new(error.writing(&self.path)));
+        if self.store.is_shared() {
+            // Others need not wait for this process's lease to end; should it not be told, they do.
+            let _ = self.commit(&[], Chore::Leave).await;
+        }
+        if let Some(connection) = self.connection.take() {
+            let closed = connection.close().await;
+            let failed = |error: StoreError| AppendError::Unwritable(Arc::new(error.writing(self.store.location())));
             return stopped.and(closed.map_err(failed));
         }
         stopped
@@ -260,8 +296,8 @@ impl Writer {
 impl Drop for Writer {
     /// Without a writer nothing is recorded, however the writer came to its end.
     fn drop(&mut self) {
-        let path = self.path.display();
-        let report = format!("the journal {path} is closed: restart the gateway if it was not told to stop");
+        let place = self.store.location();
+        let report = format!("the journal {place} is closed: restart the gateway if it was not told to stop");
         self.watchdog.end(Health::Unwritable(report));
     }
 }

@@ -68,6 +68,10 @@ impl Ask for AllowPasswordRecovery {
 }
 
 impl RootTask for AllowPasswordRecovery {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         // A look needs no power to create.
         if self.terms.validate_only {

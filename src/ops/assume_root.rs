@@ -97,6 +97,10 @@ impl Ask for AssumeRoot {
 }
 
 impl RootTask for AssumeRoot {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         self.task_policy
     }

@@ -93,6 +93,10 @@ impl Ask for AuditRootCredentials {
 }
 
 impl RootTask for AuditRootCredentials {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         TaskPolicy::IamAuditRootUserCredentials
     }

@@ -65,6 +65,10 @@ impl Ask for DeleteRootCredentials {
 }
 
 impl RootTask for DeleteRootCredentials {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         // A look needs no power to delete.
         if self.terms.validate_only {

@@ -63,7 +63,7 @@ pub(super) fn opening_for<O: RootTask>(
     task: TaskPolicy,
     duration_seconds: u16,
 ) -> Vec<PlannedCall> {
-    let account = permit.operation().target().account();
+    let account = permit.operation().account();
     let parameters = vec![
         ("TargetPrincipal", account.to_string()),
         ("TaskPolicyArn", task.arn().to_owned()),

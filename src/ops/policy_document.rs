@@ -192,6 +192,8 @@ pub(super) fn target_of(target: &authz::Target) -> Result<Target, Error> {
         authz::Target::Queue(QueueRef { region, account, name }) => {
             Ok(Target::Queue { region: region.clone(), account: *account, name: name.clone() })
         }
-        authz::Target::Account(_) => Err(Error::internal("an account has no resource policy")),
+        authz::Target::Account(_) | authz::Target::Journal(_) => {
+            Err(Error::internal("only buckets and queues have a resource policy"))
+        }
     }
 }

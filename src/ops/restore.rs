@@ -38,8 +38,9 @@ impl Restoration {
     /// The backup, if it is one of this very resource.
     pub(super) async fn find(self, backups: &dyn PolicyBackups, target: &Target) -> Result<Found, Error> {
         let found = backups.get(self.backup_id).await?;
-        let of_target =
-            |account: &str, resource: &str| account == target.account().as_str() && resource == target.arn();
+        let of_target = |account: &str, resource: &str| {
+            target.account().is_some_and(|own| own.as_str() == account) && resource == target.arn()
+        };
         let found = found.filter(|backup| of_target(&backup.account_id, &backup.resource));
         // Whether another resource has such a backup is nobody's business here.
         let backup = found.ok_or_else(|| {

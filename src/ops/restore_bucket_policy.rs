@@ -61,6 +61,10 @@ impl Ask for RestoreBucketPolicy {
 }
 
 impl RootTask for RestoreBucketPolicy {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         TaskPolicy::S3UnlockBucketPolicy
     }

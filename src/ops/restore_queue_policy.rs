@@ -8,7 +8,7 @@ use crate::{
     authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{AwsFailure, Trail},
     error::Error,
-    types::{Kind, QueueRef, Region, TaskPolicy},
+    types::{AccountId, Kind, QueueRef, Region, TaskPolicy},
 };
 
 /// See the module.
@@ -53,6 +53,10 @@ impl Ask for RestoreQueuePolicy {
 }
 
 impl RootTask for RestoreQueuePolicy {
+    fn account(&self) -> AccountId {
+        self.queue.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         TaskPolicy::SqsUnlockQueuePolicy
     }

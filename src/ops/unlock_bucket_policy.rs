@@ -84,6 +84,10 @@ impl Ask for UnlockBucketPolicy {
 }
 
 impl RootTask for UnlockBucketPolicy {
+    fn account(&self) -> AccountId {
+        self.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         TaskPolicy::S3UnlockBucketPolicy
     }

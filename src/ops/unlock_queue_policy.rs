@@ -10,7 +10,7 @@ use crate::{
     authz::{Argument, Ask, Permit, RootTask, Target, Terms, Why},
     aws::{AwsFailure, Trail},
     error::Error,
-    types::{Exposure, Kind, QueueRef, Region, TaskPolicy},
+    types::{AccountId, Exposure, Kind, QueueRef, Region, TaskPolicy},
 };
 
 /// See the module.
@@ -76,6 +76,10 @@ impl Ask for UnlockQueuePolicy {
 }
 
 impl RootTask for UnlockQueuePolicy {
+    fn account(&self) -> AccountId {
+        self.queue.account
+    }
+
     fn task_policy(&self) -> TaskPolicy {
         TaskPolicy::SqsUnlockQueuePolicy
     }

@@ -14,7 +14,7 @@ use crate::{
 pub struct Acts {
     /// What is asked for. Not empty.
     pub kinds: Vec<Kind>,
-    /// Where; none only if everything is asked of a queue, which names its account.
+    /// Where; none only if everything is asked of a queue, which names its account, or of the whole journal.
     pub accounts: Vec<AccountId>,
     /// The bucket of acts on buckets.
     pub bucket: Option<BucketName>,
@@ -37,6 +37,10 @@ enum Aim {
     Account,
     Bucket,
     Queue,
+    /// All of the journal, or what it holds about an account.
+    Journal,
+    /// All of the journal, whatever account is named for other acts.
+    WholeJournal,
 }
 
 const ACCOUNT_MISSING: Rule = Rule::new("is required: 12 digits");
@@ -70,7 +74,7 @@ impl Acts {
             let aim = aim(*kind, &arguments);
             bucket_idle &= !matches!(aim, Aim::Bucket);
             queue_idle &= !matches!(aim, Aim::Queue);
-            region_idle &= matches!(aim, Aim::Account);
+            region_idle &= !matches!(aim, Aim::Bucket | Aim::Queue);
             match self.targets(&aim) {
                 Ok(targets) => questions.extend(
                     targets.into_iter().map(|target| self.question(principal, *kind, target, arguments.clone())),
@@ -111,6 +115,9 @@ impl Acts {
             }
             return Ok(vec![Target::Queue(queue.clone())]);
         }
+        if let (Aim::WholeJournal, _) | (Aim::Journal, true) = (aim, self.accounts.is_empty()) {
+            return Ok(vec![Target::Journal(None)]);
+        }
         if self.accounts.is_empty() {
             return Err(Violation::new("account", ACCOUNT_MISSING));
         }
@@ -120,6 +127,9 @@ impl Acts {
                 Ok(accounts.map(|account| Target::Bucket(account, bucket.clone())).collect())
             }
             (Aim::Bucket, None) => Err(Violation::new("bucket", BUCKET_MISSING)),
+            (Aim::Journal | Aim::WholeJournal, _) => {
+                Ok(accounts.map(|account| Target::Journal(Some(account))).collect())
+            }
             (Aim::Account | Aim::Queue, _) => Ok(accounts.map(Target::Account).collect()),
         }
     }
@@ -127,7 +137,7 @@ impl Acts {
     /// What [`Ask::region`](crate::authz::Ask::region) says of a request for an act on this.
     fn region(&self, target: &Target) -> Option<Region> {
         match target {
-            Target::Account(_) => None,
+            Target::Account(_) | Target::Journal(_) => None,
             Target::Bucket(..) => self.region.clone(),
             Target::Queue(queue) => Some(queue.region.clone()),
         }
@@ -175,6 +185,8 @@ const fn acts_on(kind: Kind) -> Option<Aim> {
         | Kind::AllowPasswordRecovery
         | Kind::AuditRootCredentials
         | Kind::ListPolicyBackups => Some(Aim::Account),
+        Kind::ListRecords => Some(Aim::Journal),
+        Kind::GetCheckpoint => Some(Aim::WholeJournal),
         Kind::ExplainAccess => None,
     }
 }
@@ -261,6 +273,23 @@ mod tests {
         assert_eq!(arns(&acts), ["ExplainAccess arn:aws:s3:::ledger"]);
     }
 
+    #[test]
+    fn the_journal_is_asked_about_as_a_whole_or_by_account_and_signed_as_a_whole() {
+        let targets = |acts: &Acts| -> Vec<Option<String>> {
+            let questions = acts.questions(&principal()).unwrap();
+            assert!(questions.iter().all(|question| question.target.arn() == "journal"));
+            questions.iter().map(|question| question.target.account().map(|id| id.to_string())).collect()
+        };
+        assert_eq!(targets(&acts(&[Kind::ListRecords, Kind::GetCheckpoint], &[])), [None, None]);
+        let each = BOTH.map(|account| Some(account.to_owned()));
+        assert_eq!(targets(&acts(&[Kind::ListRecords], &BOTH)), each);
+        assert_eq!(targets(&acts(&[Kind::GetCheckpoint], &BOTH)), [None]);
+        let mut explained = acts(&[Kind::ExplainAccess], &[]);
+        explained.arguments =
+            BTreeMap::from([("about_operation".to_owned(), Given::Text(Kind::ListRecords.name().to_owned()))]);
+        assert_eq!(targets(&explained), [None]);
+    }
+
     const QUEUE: &str = "arn:aws:sqs:eu-west-1:333333333333:jobs";
 
     /// An offline answer about another region than the gateway's would be an answer to another question.
@@ -311,6 +340,8 @@ mod tests {
                 | Kind::AllowPasswordRecovery
                 | Kind::AuditRootCredentials
                 | Kind::ListPolicyBackups
+                | Kind::ListRecords
+                | Kind::GetCheckpoint
                 | Kind::ExplainAccess => {
                     assert_eq!(violations(&acts), ["region: must be left out: no operation here names a region"]);
                     continue;

@@ -82,7 +82,7 @@ const fn parameters(kind: Kind) -> &'static [Parameter] {
         Kind::ListPolicyBackups => &[INCLUDE_POLICIES],
         Kind::DeleteRootCredentials => &[CREDENTIAL_KINDS, VALIDATE_ONLY],
         Kind::AllowPasswordRecovery => &[VALIDATE_ONLY],
-        Kind::AuditRootCredentials => &[],
+        Kind::AuditRootCredentials | Kind::ListRecords | Kind::GetCheckpoint => &[],
         Kind::ExplainAccess => &[ABOUT_SUBJECT, ABOUT_OPERATION],
     }
 }
@@ -132,8 +132,10 @@ fn about_operation(given: &Given) -> Result<Argument, Rule> {
         | Kind::AuditRootCredentials
         | Kind::RestoreBucketPolicy
         | Kind::RestoreQueuePolicy
-        | Kind::ListPolicyBackups) => Ok(Argument::Text(act.name().to_owned())),
-        // An explanation is of an act on an account, never of another explanation.
+        | Kind::ListPolicyBackups
+        | Kind::ListRecords
+        | Kind::GetCheckpoint) => Ok(Argument::Text(act.name().to_owned())),
+        // An explanation is never of another explanation.
         Kind::ExplainAccess => Err(no_act),
     }
 }

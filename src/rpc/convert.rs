@@ -1,10 +1,13 @@
 //! Message to operation: parse, don't validate. All fields that break a rule are named at once.
 
 mod explain;
+mod journal;
+mod page;
 mod restore;
 mod unlock;
 
 pub(super) use explain::explain_access;
+pub(super) use journal::{get_checkpoint, list_records, records_page_token};
 pub(super) use restore::{list_policy_backups, page_token, restore_bucket_policy, restore_queue_policy};
 pub(super) use unlock::{unlock_bucket_policy, unlock_queue_policy};
 
@@ -13,6 +16,7 @@ use std::{collections::BTreeSet, str::FromStr, time::Duration};
 use super::SessionDurations;
 use crate::{
     authz::{Terms, Why},
+    clock::Timestamp,
     error::{Error, ErrorReason},
     ops::{AllowPasswordRecovery, AssumeRoot, AuditRootCredentials, DeleteRootCredentials, SessionDuration},
     pb,
@@ -113,14 +117,18 @@ common! {
     RestoreBucketPolicyRequest, resource = |message| &message.bucket;
     RestoreQueuePolicyRequest, resource = |message| &message.queue_arn;
     ListPolicyBackupsRequest, resource = |message| restore::resource_claim(message);
+    ListRecordsRequest;
 }
 
 /// What every message that changes something says beside: its terms, and arguments that a later version serves.
 macro_rules! terms {
     ($fields:ident, $message:ident) => {{
-        $fields.not_served("request_id", !$message.request_id.is_empty());
         $fields.not_served("approval_id", !$message.approval_id.is_empty());
-        Terms { validate_only: $message.validate_only, etag: $fields.parse_optional("etag", &$message.etag) }
+        Terms {
+            validate_only: $message.validate_only,
+            etag: $fields.parse_optional("etag", &$message.etag),
+            request_id: $fields.parse_optional("request_id", &$message.request_id),
+        }
     }};
 }
 
@@ -184,6 +192,18 @@ pub(super) fn delete_root_credentials(
     let kinds = fields.take("credential_kinds", credential_kinds(&message.credential_kinds));
     let operation = account.zip(why).zip(kinds);
     fields.finish(operation.map(|((account, why), kinds)| DeleteRootCredentials { account, kinds, terms, why }))
+}
+
+/// A moment that every clock and every policy knows.
+fn moment(fields: &mut Fields, field: &'static str, at: &prost_types::Timestamp) -> Option<Timestamp> {
+    let nanos = u32::try_from(at.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
+    // The years 1 to 9999, as the proto of Timestamp says.
+    let seconds = Some(at.seconds).filter(|seconds| (-62_135_596_800..253_402_300_800).contains(seconds));
+    let Some((seconds, nanos)) = seconds.zip(nanos) else {
+        fields.wrong(field, "must be a moment between the years 1 and 9999");
+        return None;
+    };
+    Some(Timestamp::from_unix(seconds, nanos))
 }
 
 /// To whom a policy may grant; nobody outside the organization if nothing is said.

@@ -10,7 +10,7 @@ use crate::{
     authn::Authentication,
     error::{Error, ErrorReason},
     gate::{Claims, Gate},
-    pb::{self, approval_service_server::ApprovalService, journal_service_server::JournalService},
+    pb::{self, approval_service_server::ApprovalService},
 };
 
 /// The answer to a call of `rpc`.
@@ -18,8 +18,7 @@ pub(super) fn not_served(rpc: &'static str) -> Error {
     Error::new(ErrorReason::NotServed, format!("{rpc} is not served yet")).with_metadata("rpc", rpc)
 }
 
-/// Serves `ApprovalService` and `JournalService` with refusals.
-#[derive(Clone)]
+/// Serves `ApprovalService` with refusals.
 pub struct Unserved {
     gate: Arc<Gate>,
 }
@@ -73,22 +72,5 @@ impl ApprovalService for Unserved {
         request: Request<pb::CancelRequestRequest>,
     ) -> Result<Response<pb::CancelRequestResponse>, Status> {
         self.refuse("CancelRequest", request).await
-    }
-}
-
-#[tonic::async_trait]
-impl JournalService for Unserved {
-    async fn list_records(
-        &self,
-        request: Request<pb::ListRecordsRequest>,
-    ) -> Result<Response<pb::ListRecordsResponse>, Status> {
-        self.refuse("ListRecords", request).await
-    }
-
-    async fn get_checkpoint(
-        &self,
-        request: Request<pb::GetCheckpointRequest>,
-    ) -> Result<Response<pb::GetCheckpointResponse>, Status> {
-        self.refuse("GetCheckpoint", request).await
     }
 }

@@ -28,11 +28,15 @@ pub enum Kind {
     ListPolicyBackups,
     /// Says whether somebody may do an act, and why. Reaches no account.
     ExplainAccess,
+    /// Reads records of the journal. Reaches no account.
+    ListRecords,
+    /// Signs where the journal ends. Reaches no account.
+    GetCheckpoint,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::AssumeRoot,
         Self::UnlockBucketPolicy,
         Self::UnlockQueuePolicy,
@@ -43,6 +47,8 @@ impl Kind {
         Self::RestoreQueuePolicy,
         Self::ListPolicyBackups,
         Self::ExplainAccess,
+        Self::ListRecords,
+        Self::GetCheckpoint,
     ];
 
     /// Name of the RPC, of the Cedar action and in the journal.
@@ -59,6 +65,8 @@ impl Kind {
             Self::RestoreQueuePolicy => "RestoreQueuePolicy",
             Self::ListPolicyBackups => "ListPolicyBackups",
             Self::ExplainAccess => "ExplainAccess",
+            Self::ListRecords => "ListRecords",
+            Self::GetCheckpoint => "GetCheckpoint",
         }
     }
 
@@ -74,7 +82,11 @@ impl Kind {
             | Self::AllowPasswordRecovery
             | Self::RestoreBucketPolicy
             | Self::RestoreQueuePolicy => true,
-            Self::AuditRootCredentials | Self::ListPolicyBackups | Self::ExplainAccess => false,
+            Self::AuditRootCredentials
+            | Self::ListPolicyBackups
+            | Self::ExplainAccess
+            | Self::ListRecords
+            | Self::GetCheckpoint => false,
         }
     }
 }

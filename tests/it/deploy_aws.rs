@@ -26,7 +26,7 @@ const TIERS: [(&str, &str); 5] = [
 ];
 
 /// A document, with the name that the gateway's role has in the simulated world.
-fn document(name: &str) -> String {
+pub fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/aws").join(name);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.replace("role/rootgate\"", "role/gateway\"")

@@ -17,6 +17,6 @@ async fn health_tells_what_is_served() {
     assert_eq!(status(&world, "").await, Ok(ServingStatus::Serving));
     assert_eq!(status(&world, "rootgate.v1.RootAccessService").await, Ok(ServingStatus::Serving));
     assert_eq!(status(&world, "rootgate.v1.ApprovalService").await, Ok(ServingStatus::NotServing));
-    assert_eq!(status(&world, "rootgate.v1.JournalService").await, Ok(ServingStatus::NotServing));
+    assert_eq!(status(&world, "rootgate.v1.JournalService").await, Ok(ServingStatus::Serving));
     assert_eq!(status(&world, "rootgate.v1.Nothing").await, Err(Code::NotFound));
 }

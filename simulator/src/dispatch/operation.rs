@@ -1,5 +1,7 @@
 //! The operation that a request asks for, read in its service's protocol.
 
+use serde_json::{Value, json};
+
 use crate::error::ApiError;
 use crate::message::Message;
 use crate::protocol::Reply;
@@ -54,6 +56,15 @@ impl Operation {
                 action
             }
             Self::S3(action, _) => action,
+        }
+    }
+
+    /// Its input as CloudTrail logs it.
+    pub(super) fn logged(&self) -> Value {
+        match self {
+            Self::Sts(_, params) | Self::Iam(_, params) => params.logged(),
+            Self::Organizations(_, input) | Self::Sqs(_, input) => input.logged(),
+            Self::S3(_, address) => address.bucket.as_ref().map_or(Value::Null, |name| json!({ "bucketName": name })),
         }
     }
 

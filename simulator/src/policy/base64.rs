@@ -1,7 +1,7 @@
 //! Standard base64 (RFC 4648, section 4), read strictly: what `BinaryEquals` compares.
 
 /// The bytes that `text` stands for; `None` when it is not base64.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
     if !text.len().is_multiple_of(4) || padding > 2 {

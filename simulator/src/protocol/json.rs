@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Reply;
+use super::query::lower_first;
 use crate::error::ApiError;
 use crate::message::Message;
 
@@ -24,6 +25,12 @@ impl Input {
             _ => Err(ApiError::new(400, "SerializationException", "The request body is not a JSON object.")
                 .shape("com.amazon.coral.service#SerializationException")),
         }
+    }
+
+    /// All members, with names as CloudTrail writes them.
+    pub(crate) fn logged(&self) -> Value {
+        let members = self.0.as_object().into_iter().flatten();
+        members.map(|(name, value)| (lower_first(name), value.clone())).collect::<serde_json::Map<_, _>>().into()
     }
 
     /// A string.

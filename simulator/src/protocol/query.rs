@@ -33,6 +33,18 @@ impl Params {
         self.get(name).ok_or_else(|| ApiError::validation(&[is_null(name)]))
     }
 
+    /// All but what names the operation, with names as CloudTrail writes them; structures of one member are nested.
+    pub(crate) fn logged(&self) -> Value {
+        let mut logged = serde_json::Map::new();
+        for (name, value) in self.0.iter().filter(|(name, _)| name != "Action" && name != "Version") {
+            match name.split_once('.') {
+                Some((structure, member)) => logged.insert(lower_first(structure), json!({ member: value })),
+                None => logged.insert(lower_first(name), json!(value)),
+            };
+        }
+        logged.into()
+    }
+
     /// Whether there is any parameter that begins so.
     pub(crate) fn any(&self, prefix: &str) -> bool {
         self.0.iter().any(|(key, _)| key.starts_with(prefix))

@@ -1,8 +1,9 @@
 //! Objects: enough to see whether a bucket's policy lets one in.
 
 use super::bucket::{bad_token, bounded, listing};
+use super::object_lock::{self, version_id};
 use super::{Found, authorize};
-use crate::clock::iso;
+use crate::clock::iso_millis;
 use crate::crypto::md5_hex;
 use crate::error::ApiError;
 use crate::protocol::{Reply, page};
@@ -30,7 +31,7 @@ pub(super) fn list(turn: &Turn<'_>, bucket: &Found) -> Result<Reply, ApiError> {
         xml.maybe("ContinuationToken", token.as_deref()).maybe("NextContinuationToken", page.next.as_deref());
         for (key, object) in &page.items {
             xml.element("Contents", |xml| {
-                xml.text("Key", key).text("LastModified", &iso(object.modified).replace('Z', ".000Z"));
+                xml.text("Key", key).text("LastModified", &iso_millis(object.modified));
                 xml.text("ETag", &etag(object)).text("Size", &object.body.len().to_string());
                 xml.text("StorageClass", "STANDARD");
             });
@@ -40,11 +41,18 @@ pub(super) fn list(turn: &Turn<'_>, bucket: &Found) -> Result<Reply, ApiError> {
 
 pub(super) fn get(turn: &Turn<'_>, bucket: &Found, key: &str, head: bool) -> Result<Reply, ApiError> {
     authorize(turn, "s3:GetObject", &object_arn(bucket, key), bucket, false)?;
-    let found = turn.world.bucket(&bucket.name).and_then(|(_, bucket)| bucket.objects.get(key));
-    let object =
-        found.ok_or_else(|| ApiError::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key))?;
+    let stored = turn.world.bucket(&bucket.name).map(|(_, bucket)| bucket);
+    let object = match version_id(turn) {
+        None => stored
+            .and_then(|bucket| bucket.objects.get(key))
+            .ok_or_else(|| ApiError::new(404, "NoSuchKey", "The specified key does not exist.").detail("Key", key))?,
+        Some(version) => stored
+            .and_then(|bucket| object_lock::version(bucket, key, &version))
+            .ok_or_else(|| object_lock::no_such_version(key, &version))?,
+    };
     let kind = object.content_type.as_deref().unwrap_or("binary/octet-stream");
     let reply = Reply::new(200, kind, object.body.clone()).header("etag", &etag(object));
+    let reply = object_lock::headers(reply, object);
     // hyper does not write the body of an answer to HEAD, only its length.
     Ok(if head { reply.header("accept-ranges", "bytes") } else { reply })
 }
@@ -60,24 +68,39 @@ pub(super) fn put(turn: &mut Turn<'_>, bucket: &Found, key: &str) -> Result<Repl
     } else {
         turn.message.body.to_vec()
     };
+    object_lock::check_digest(turn, &body)?;
+    let lock = object_lock::of_request(turn, bucket, &object_arn(bucket, key))?;
+    object_lock::check_condition(turn, bucket, key)?;
     let content_type = turn.message.header("content-type").map(str::to_owned);
-    let object = Object { body, content_type, modified: turn.now };
-    let tag = etag(&object);
-    if let Some(bucket) = turn.world.bucket_mut(&bucket.name) {
-        bucket.objects.insert(key.to_owned(), object);
+    let object = Object { body, content_type, modified: turn.now, lock, version_id: None };
+    let mut reply = Reply::empty(200).header("etag", &etag(&object));
+    if let Some(bucket) = turn.world.bucket_mut(&bucket.name)
+        && let Some(version) = object_lock::insert(bucket, key, object)
+    {
+        reply = reply.header("x-amz-version-id", &version);
     }
-    Ok(Reply::empty(200).header("etag", &tag))
+    Ok(reply)
 }
 
 pub(super) fn delete(turn: &mut Turn<'_>, bucket: &Found, key: &str) -> Result<Reply, ApiError> {
-    authorize(turn, "s3:DeleteObject", &object_arn(bucket, key), bucket, false)?;
-    if let Some(bucket) = turn.world.bucket_mut(&bucket.name) {
-        bucket.objects.remove(key);
+    let arn = object_arn(bucket, key);
+    if let Some(version) = version_id(turn) {
+        authorize(turn, "s3:DeleteObjectVersion", &arn, bucket, false)?;
+        object_lock::delete_version(turn, bucket, key, &version)?;
+        return Ok(Reply::empty(204).header("x-amz-version-id", &version));
+    }
+    authorize(turn, "s3:DeleteObject", &arn, bucket, false)?;
+    if let Some(bucket) = turn.world.bucket_mut(&bucket.name)
+        && let Some(object) = bucket.objects.remove(key)
+        && bucket.object_lock
+    {
+        bucket.older_versions.push((key.to_owned(), object));
+        return Ok(Reply::empty(204).header("x-amz-delete-marker", "true"));
     }
     Ok(Reply::empty(204))
 }
 
-fn object_arn(bucket: &Found, key: &str) -> String {
+pub(super) fn object_arn(bucket: &Found, key: &str) -> String {
     format!("{}/{key}", bucket.arn())
 }
 

@@ -191,6 +191,8 @@ pub(super) struct Bucket {
     pub(super) policy: Option<Text>,
     #[serde(default)]
     pub(super) objects: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) object_lock: bool,
 }
 
 #[derive(Deserialize)]

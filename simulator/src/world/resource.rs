@@ -13,8 +13,12 @@ pub struct Bucket {
     pub created: i64,
     /// Its policy, JSON.
     pub policy: Option<String>,
-    /// Its objects by key.
+    /// Its objects by key: their current versions.
     pub objects: BTreeMap<String, Object>,
+    /// Whether it has Object Lock, and with it versions.
+    pub object_lock: bool,
+    /// Versions that are not current any more, with their keys, oldest first.
+    pub older_versions: Vec<(String, Object)>,
 }
 
 impl Bucket {
@@ -40,6 +44,19 @@ pub struct Object {
     pub content_type: Option<String>,
     /// When it was written, in seconds since the epoch.
     pub modified: i64,
+    /// Its version, in a bucket that has them.
+    pub version_id: Option<String>,
+    /// Until when it cannot be deleted.
+    pub lock: Option<ObjectLock>,
+}
+
+/// Retention of a version of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectLock {
+    /// Whether nobody at all may delete it (`COMPLIANCE`), or nobody without a permission of its own (`GOVERNANCE`).
+    pub compliance: bool,
+    /// The end, in seconds since the epoch.
+    pub retain_until: i64,
 }
 
 /// An SQS queue.

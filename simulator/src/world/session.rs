@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) secret_access_key: String,
     /// What has to come with every call.
     pub(crate) session_token: String,
+    /// When it was issued, in seconds since the epoch.
+    pub(crate) issued: i64,
     /// In seconds since the epoch.
     pub(crate) expiration: i64,
     /// The account it acts in.
@@ -60,6 +62,7 @@ impl Session {
             access_key_id: crate::crypto::access_key_id("ASIA"),
             secret_access_key: crate::crypto::secret_access_key(),
             session_token: crate::crypto::session_token(min_token),
+            issued: crate::clock::now(),
             expiration,
             account: account.to_owned(),
             kind,

@@ -239,7 +239,7 @@ fn an_account_is_in_every_unit_around_it_and_in_the_organization() {
                 assert_eq!(verdict(&engine, &asked), "+p", "{place}");
                 asked.target = match asked.target {
                     Target::Bucket(..) => bucket(LOG_ARCHIVE),
-                    Target::Account(_) | Target::Queue(_) => Target::Account(account(LOG_ARCHIVE)),
+                    Target::Account(_) | Target::Queue(_) | Target::Journal(_) => Target::Account(account(LOG_ARCHIVE)),
                 };
                 let expected = if place.contains(ORGANIZATION_ID) { "+p" } else { "-" };
                 assert_eq!(verdict(&engine, &asked), expected, "{place}");
@@ -285,7 +285,7 @@ fn what_is_not_known_of_the_organization_is_a_denial() {
             let explained = engine.explain(&question(AUDIT, account), tree.as_ref());
             assert!(!explained.allowed && explained.deciding.is_empty(), "{explained:?}");
             assert!(explained.errors.len() == 1 && explained.errors[0].contains(why), "{explained:?}");
-            assert_eq!(explained.account.placement, None);
+            assert_eq!(explained.account.unwrap().placement, None);
         }
     }
     let without = engine(permit);
@@ -385,7 +385,7 @@ fn an_explanation_names_policies_places_groups_and_the_account() {
     assert_eq!(deciding.place, "a.cedar:3:3");
     assert_eq!(deciding.annotations["description"], "Operators may.");
     assert_eq!(explained.in_groups, ["operators"]);
-    let placement = explained.account.placement.unwrap();
+    let placement = explained.account.unwrap().placement.unwrap();
     let units = [(PAYMENTS_UNIT, "Payments"), (WORKLOADS, "Workloads")];
     assert_eq!(placement.units, units.map(|(id, name)| (id.to_owned(), name.to_owned())));
     assert_eq!((placement.organization_id.as_str(), placement.name.as_str()), (ORGANIZATION_ID, "payments-prod"));

@@ -31,7 +31,7 @@ fn question() -> impl Strategy<Value = Question> {
     let sets = (proptest::collection::btree_set(hostile(), 0..4), btree_map(hostile(), hostile(), 0..4));
     let act = (
         proptest::sample::select(Kind::ALL.as_slice()),
-        0..3_usize,
+        0..5_usize,
         proptest::sample::select(vec![PAYMENTS, LOG_ARCHIVE, STRANGE]),
     );
     // The years that Cedar knows: 0 to 9999.
@@ -41,7 +41,9 @@ fn question() -> impl Strategy<Value = Question> {
             let (subject, listener, reason, ticket) = texts;
             let (groups, attributes) = sets;
             let asked = testing::question(kind, id);
-            let explained = [Target::Account(account(id)), bucket(id), queue(id)];
+            let own = account(id);
+            let journals = [Target::Journal(Some(own)), Target::Journal(None)];
+            let explained = [vec![Target::Account(own), bucket(id), queue(id)], journals.to_vec()].concat();
             let target = match kind {
                 Kind::ExplainAccess => explained[shape].clone(),
                 Kind::AssumeRoot
@@ -52,6 +54,8 @@ fn question() -> impl Strategy<Value = Question> {
                 | Kind::RestoreBucketPolicy
                 | Kind::RestoreQueuePolicy
                 | Kind::ListPolicyBackups
+                | Kind::ListRecords
+                | Kind::GetCheckpoint
                 | Kind::AuditRootCredentials => asked.target.clone(),
             };
             Question {
@@ -86,7 +90,8 @@ proptest! {
         if operator {
             question.principal.groups.insert("operators".to_owned());
         }
-        let placed = known && TREE.placement(question.target.account()).is_some();
+        let account = question.target.account();
+        let placed = account.is_none() || (known && TREE.placement(account.unwrap()).is_some());
         let engine = if placed { &CURIOUS } else { &INDIFFERENT };
         let case = engine.case(&question, known.then_some(&TREE), None).unwrap();
         Entities::from_entities(case.entities.iter().cloned(), Some(&SCHEMA)).unwrap();

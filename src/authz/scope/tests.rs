@@ -73,7 +73,7 @@ fn policy() -> impl Strategy<Value = String> {
 
 fn question() -> impl Strategy<Value = Question> {
     let groups = btree_set(select(GROUPS.as_slice()).prop_map(ToOwned::to_owned), 0..3);
-    let act = (select(Kind::ALL.as_slice()), select(vec![PAYMENTS, LOG_ARCHIVE]), 0..3_usize);
+    let act = (select(Kind::ALL.as_slice()), select(vec![PAYMENTS, LOG_ARCHIVE]), 0..5_usize);
     (select(SUBJECTS.as_slice()), groups, act, any::<bool>(), 0..7_u64).prop_map(
         |(subject, groups, (kind, id, shape), ticket, day)| {
             let mut asked = testing::question(kind, id);
@@ -82,7 +82,9 @@ fn question() -> impl Strategy<Value = Question> {
             asked.ticket = ticket.then(|| "INC-1".to_owned());
             asked.now = asked.now.plus(std::time::Duration::from_secs(day * 86_400));
             if let Kind::ExplainAccess = kind {
-                asked.target = [Target::Account(account(id)), bucket(id), queue(id)][shape].clone();
+                let journals = [Target::Journal(Some(account(id))), Target::Journal(None)];
+                let targets = [vec![Target::Account(account(id)), bucket(id), queue(id)], journals.to_vec()].concat();
+                asked.target = targets[shape].clone();
             }
             asked
         },
@@ -114,7 +116,7 @@ fn world(question: &Question) -> Entities {
         entity("Account", LOG_ARCHIVE, json!({ "account_id": LOG_ARCHIVE }), vec![uid("OrganizationalUnit", SECURITY)]),
     ];
     all.extend(GROUPS.map(|group| entity("Group", group, json!({}), vec![])));
-    let account = uid("Account", question.target.account().as_str());
+    let account = question.target.account().map(|id| uid("Account", id.as_str()));
     let (kind, attrs) = match &question.target {
         Target::Account(_) => return Entities::from_json_value(all.into(), Some(&SCHEMA)).unwrap(),
         Target::Bucket(_, bucket) => ("Bucket", json!({ "account": account.clone(), "name": bucket.as_str() })),
@@ -122,9 +124,19 @@ fn world(question: &Question) -> Entities {
             "Queue",
             json!({ "account": account.clone(), "name": queue.name.as_str(), "region": queue.region.as_str() }),
         ),
+        Target::Journal(Some(_)) => ("Journal", json!({ "account": account.clone() })),
+        Target::Journal(None) => ("Journal", json!({})),
     };
-    all.push(entity(kind, &question.target.arn(), attrs, vec![account]));
+    all.push(entity(kind, &id(&question.target), attrs, account.into_iter().collect()));
     Entities::from_json_value(all.into(), Some(&SCHEMA)).unwrap()
+}
+
+fn id(target: &Target) -> String {
+    match target {
+        Target::Account(account) | Target::Journal(Some(account)) => account.to_string(),
+        Target::Journal(None) => "journal".to_owned(),
+        Target::Bucket(..) | Target::Queue(_) => target.arn(),
+    }
 }
 
 fn request(question: &Question) -> Request {
@@ -144,11 +156,9 @@ fn request(question: &Question) -> Request {
         Target::Account(_) => "Account",
         Target::Bucket(..) => "Bucket",
         Target::Queue(_) => "Queue",
+        Target::Journal(_) => "Journal",
     };
-    let id = match &question.target {
-        Target::Account(id) => id.to_string(),
-        other => other.arn(),
-    };
+    let id = id(&question.target);
     let principal = format!("Rootgate::Caller::{:?}", question.principal.subject).parse().unwrap();
     Request::new(principal, action, format!("Rootgate::{kind}::{id:?}").parse().unwrap(), context, Some(&SCHEMA))
         .unwrap()

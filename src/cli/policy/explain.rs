@@ -44,8 +44,8 @@ pub(in crate::cli) struct ExplainArgs {
     /// What is asked for, such as UnlockBucketPolicy
     #[arg(long, value_name = "KIND", value_parser = policy::kind)]
     operation: Kind,
-    /// The account; a queue names its own
-    #[arg(long, value_name = "ACCOUNT_ID", required_unless_present = "queue")]
+    /// The account; a queue names its own, and the journal is asked about as a whole without one
+    #[arg(long, value_name = "ACCOUNT_ID")]
     account: Option<AccountId>,
     /// The bucket
     #[arg(long, value_name = "NAME", conflicts_with = "queue")]
@@ -125,15 +125,17 @@ fn text(question: &Question, explanation: &Explanation, rules: &Rules, out: &mut
     let (word, style) = if explanation.allowed { ("ALLOWED", GOOD) } else { ("REFUSED", BAD) };
     writeln!(out, "{style}{word}{style:#}: {} {}", printable(&question.principal.subject), headline(question))?;
     grounds(question, explanation, rules, "  ", out)?;
-    account(&explanation.account, out)
+    explanation.account.as_ref().map_or(Ok(()), |facts| account(facts, out))
 }
 
 /// The act of a question, in one line.
 pub(super) fn headline(question: &Question) -> String {
     let (kind, arn, account) = (question.kind, question.target.arn(), question.target.account());
     // Names of buckets have no account in them; the other ARNs do.
-    let of_account = if arn.contains(account.as_str()) { String::new() } else { format!(" of {account}") };
-    format!("{kind} on {arn}{of_account}")
+    match account.filter(|account| !arn.contains(account.as_str())) {
+        Some(account) => format!("{kind} on {arn} of {account}"),
+        None => format!("{kind} on {arn}"),
+    }
 }
 
 /// What decided, and which groups the caller is in.
@@ -207,7 +209,7 @@ fn json(question: &Question, explanation: &Explanation, rules: &Rules) -> Value 
         "near_misses": near.collect::<Vec<_>>(),
         "errors": errors,
         "in_groups": in_groups.iter().collect::<BTreeSet<_>>(),
-        "account": account_json(account),
+        "account": account.as_ref().map(account_json),
     })
 }
 

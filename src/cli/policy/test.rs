@@ -110,7 +110,7 @@ fn outcome_json(outcome: &Outcome<'_>) -> Value {
         "place": test.place,
         "caller": case.caller,
         "operation": case.question.kind.name(),
-        "account": case.question.target.account().as_str(),
+        "account": case.question.target.account().map(|account| account.to_string()),
         "resource": case.question.target.arn(),
         "expect": test.expect.name(),
         "passed": outcome.passed(),

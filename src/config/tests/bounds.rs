@@ -39,6 +39,7 @@ fn every_bound_holds_on_both_sides() {
         ("limits.caller", "refusals_recorded_per_minute", 1, 6000),
         ("limits.operations.AssumeRoot", "per_minute", 1, 60_000),
         ("aws", "attempts_max", 1, 10),
+        ("journal.checkpoint.s3", "retention_days", 1, 3650),
         ("aws", "assume_root_per_second_max", 1, 100),
     ];
     for (section, key, min, max) in numbers {
@@ -65,6 +66,7 @@ fn every_bound_holds_on_both_sides() {
         ("aws", "operation_timeout", 5000, 300_000),
         ("aws", "attempt_timeout", 3000, 20_000),
         ("aws", "connect_timeout", 100, 5000),
+        ("journal.checkpoint", "interval", 10_000, 86_400_000),
         ("organization", "refresh", 60_000, 3_600_000),
         ("organization", "stale_after", 120_000, 86_400_000),
         ("authentication.jwt.issuers.login", "token_age_max", 60_000, 604_800_000),
@@ -79,6 +81,20 @@ fn every_bound_holds_on_both_sides() {
     // Clocks may be exact.
     for (leeway, accepted) in [("\"0s\"", true), ("\"5m\"", true), ("\"300001ms\"", false)] {
         assert_bound("authentication.jwt.issuers.login", "leeway", leeway, accepted);
+    }
+}
+
+#[test]
+fn request_ids_are_kept_for_days() {
+    let kept = |value: &str| parse(&MINIMAL.replace("[journal]", &format!("[journal]\nrequest_ids_kept = {value}")));
+    let day = Duration::from_secs(86_400);
+    assert_eq!(parse(MINIMAL).unwrap().journal.request_ids_kept, 7 * day);
+    for (value, days) in [("'1d'", 1), ("'400d'", 400)] {
+        assert_eq!(kept(value).unwrap().journal.request_ids_kept, days * day, "{value}");
+    }
+    for value in ["'0d'", "'401d'"] {
+        let error = kept(value).unwrap_err().to_string();
+        assert!(error.contains("journal.request_ids_kept: must be from 1d to 400d (leave it out for 7d)"), "{error}");
     }
 }
 
@@ -114,6 +130,12 @@ fn assert_bound(section: &str, key: &str, value: &str, accepted: bool) {
         }
         "authentication.aws_iam" => {
             with_scheme("'aws_iam'", &format!("[{section}]\naudience = 'a'\naccounts = ['111122223333']\n{line}"))
+        }
+        "journal.checkpoint" => format!("{MINIMAL}[{section}]\nkey_file = 'k'\norigin = 'o'\nfile = 'f'\n{line}\n"),
+        "journal.checkpoint.s3" => {
+            let bucket = "bucket = 'anchor'\nregion = 'eu-west-1'\nexpected_bucket_owner = '111122223333'";
+            let checkpoint = "[journal.checkpoint]\nkey_file = 'k'\norigin = 'o'";
+            format!("{MINIMAL}{checkpoint}\n[{section}]\n{bucket}\n{line}\n")
         }
         section => format!("{MINIMAL}[{section}]\n{line}\n"),
     };

@@ -101,13 +101,13 @@ fn limits_of_nothing_are_refused() {
             "[limits.operations.AssumRoot]\nper_minute = 1",
             &["f:17:20: limits.operations.AssumRoot: must be a kind of operation: AssumeRoot, \
                  UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, \
-                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess (did you mean `AssumeRoot`?)"],
+                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess, ListRecords, GetCheckpoint (did you mean `AssumeRoot`?)"],
         ),
         (
             "[limits.operations.DeleteAccount]\nper_minute = 1",
             &["f:17:20: limits.operations.DeleteAccount: must be a kind of operation: AssumeRoot, \
                  UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, \
-                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess (write the name of the RPC)"],
+                 AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess, ListRecords, GetCheckpoint (write the name of the RPC)"],
         ),
         (
             "[limits.operations]\nAssumeRoot = 10",
@@ -149,4 +149,17 @@ fn limits_of_nothing_are_refused() {
     for (lines, expected) in cases {
         assert_errors(&format!("{MINIMAL}{lines}\n"), expected);
     }
+}
+
+#[test]
+fn a_journal_may_be_in_a_database() {
+    let toml = minimal_with(
+        "path = \"journal.db\"",
+        "url = \"postgresql://rootgate@db.internal:5432/rootgate?sslmode=verify-full&sslrootcert=/etc/ca.pem\"\n\
+         password_file = \"journal.password\"",
+    );
+    let Location::Postgres(place) = parse(&toml).unwrap().journal.location else { panic!("a database") };
+    assert_eq!((place.user.as_str(), place.port, place.database.as_str()), ("rootgate", 5432, "rootgate"));
+    assert_eq!(place.root_certificates, Some(PathBuf::from("/etc/ca.pem")));
+    assert_eq!(place.password_file, Some(PathBuf::from("/etc/rootgate/journal.password")), "relative to the file");
 }

@@ -12,11 +12,10 @@ use super::{
     super::{
         BACKUPS_MAX,
         backups::{read_backup, read_backups},
-        database::BackupFilter,
     },
     CommandError, render,
 };
-use crate::types::AccountId;
+use crate::{store::BackupFilter, types::AccountId};
 
 /// Arguments of `backups`.
 #[derive(Clone, Debug, Args)]
@@ -50,9 +49,9 @@ pub(super) async fn run_backups(arguments: &BackupsArguments, out: &mut dyn Writ
     let account = arguments.account.map(|account| account.to_string());
     let mut before = None;
     loop {
-        let (account, resource) = (account.as_deref(), arguments.resource.as_deref());
+        let (account, resource) = (account.clone(), arguments.resource.clone());
         let filter = BackupFilter { account, resource, before, limit: BACKUPS_MAX };
-        let page = read_backups(&arguments.journal, filter).await?;
+        let page = read_backups(&(&arguments.journal).into(), &filter).await?;
         for backup in &page {
             if arguments.json {
                 render::backup_json(out, backup)?;

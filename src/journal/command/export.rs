@@ -80,7 +80,7 @@ async fn to_file(arguments: &ExportArguments, path: &Path) -> Result<Exported, C
 
 async fn to_writer(arguments: &ExportArguments, out: &mut dyn Write) -> Result<Exported, CommandError> {
     let range = Range { from: arguments.from, to: arguments.to };
-    export(&arguments.journal, arguments.format, range, out).await.map_err(|error| match error {
+    export(&(&arguments.journal).into(), arguments.format, range, out).await.map_err(|error| match error {
         ExportFailure::Output(error) => CommandError::Output(error),
         ExportFailure::Journal(error) => CommandError::Journal(error),
         error @ ExportFailure::Nothing { .. } => CommandError::NoExport(error),

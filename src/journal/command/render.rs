@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Expectation, ExportSource, Fault, ListedRecord, Place, PolicyBackup, Verified, export::jsonl},
-    VerifyArguments,
+    Against,
 };
 use crate::types::printable;
 
@@ -23,8 +23,10 @@ pub(super) struct Bad<'a> {
     pub fault: &'a Fault,
 }
 
-pub(super) fn verified(out: &mut dyn Write, verified: &Verified, arguments: &VerifyArguments) -> io::Result<()> {
-    writeln!(out, "{GOOD}verified{GOOD:#}: {} records, {} receipts", verified.records, arguments.expect.len())?;
+pub(super) fn verified(out: &mut dyn Write, verified: &Verified, against: Against) -> io::Result<()> {
+    let Against { receipts, checkpoints } = against;
+    let signed = if checkpoints > 0 { format!(", {checkpoints} checkpoints") } else { String::new() };
+    writeln!(out, "{GOOD}verified{GOOD:#}: {} records, {receipts} receipts{signed}", verified.records)?;
     if let Some(after) = verified.after {
         writeln!(out, "segment behind record: {after}")?;
     }
@@ -38,14 +40,14 @@ pub(super) fn verified(out: &mut dyn Write, verified: &Verified, arguments: &Ver
         let operation_id = printable(&intent.operation_id);
         writeln!(out, "{NOTE}without outcome{NOTE:#}: intent {} of operation {operation_id}", intent.index)?;
     }
-    if arguments.expect.is_empty() {
-        let note = "no receipt was given: records cut off at the end would not be noticed (--expect INDEX:HASH)";
+    if receipts + checkpoints == 0 {
+        let note = "no receipt was given: records cut off at the end would not be noticed (--expect INDEX:HASH, or --checkpoint FILE)";
         writeln!(out, "{NOTE}note{NOTE:#}: {note}")?;
     }
     Ok(())
 }
 
-pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, arguments: &VerifyArguments) -> io::Result<()> {
+pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, against: Against) -> io::Result<()> {
     let head = verified.head.map(|head| {
         json!({ "index": head.index, "hash": head.hash.to_string(), "recorded_at": head.recorded_at.to_string() })
     });
@@ -57,7 +59,8 @@ pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, arguments:
         "verified": true,
         "records": verified.records,
         "after": verified.after.map(|after| after.to_string()),
-        "receipts": arguments.expect.len(),
+        "receipts": against.receipts,
+        "checkpoints": against.checkpoints,
         "head": head,
         "open_intents": open.collect::<Vec<_>>(),
         "interrupted": verified.interrupted,

@@ -67,8 +67,7 @@ pub(super) async fn run_tail(
 }
 
 async fn last_index(journal: &Path) -> Result<u64, VerifyError> {
-    let mut database = super::super::list::open(journal).await?;
-    let mut records = Records::begin(&mut database, journal).await?;
+    let mut records = Records::begin(&journal.into()).await?;
     let last = records.last_index().await?;
     records.end().await?;
     Ok(last)

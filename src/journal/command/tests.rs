@@ -1,3 +1,4 @@
+mod checkpoint;
 mod export;
 mod tail;
 mod verify;

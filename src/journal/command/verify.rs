@@ -9,7 +9,7 @@ use super::{
         Expectation, ExportError, ExportSource, Verified, VerifyError,
         verify::{verify_exports, verify_watched},
     },
-    CommandError,
+    Against, CheckpointArguments, CommandError,
     progress::Progress,
     render::{self, Bad},
 };
@@ -29,22 +29,27 @@ pub struct VerifyArguments {
     /// Receipt of a record that must be there; may be given several times
     #[arg(long, value_name = "INDEX:HASH")]
     pub expect: Vec<Expectation>,
+    /// Signed checkpoints
+    #[command(flatten)]
+    pub checkpoints: CheckpointArguments,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }
 
 pub(super) async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
+    let (checkpoints, signed) = arguments.checkpoints.expectations()?;
+    let against = Against { receipts: arguments.expect.len(), checkpoints };
+    let expect = [&arguments.expect[..], &signed].concat();
     let mut progress = Progress::on_terminal("verifying");
     let mut watch = |records| progress.tell(records);
     let result = match &arguments.journal {
-        Some(journal) => verify_watched(journal, &arguments.expect, &mut watch).await.map_err(CommandError::from),
-        None => verify_exports(&sources(arguments), arguments.after, &arguments.expect, &mut watch)
-            .map_err(CommandError::from),
+        Some(journal) => verify_watched(&journal.into(), &expect, &mut watch).await.map_err(CommandError::from),
+        None => verify_exports(&sources(arguments), arguments.after, &expect, &mut watch).map_err(CommandError::from),
     };
     progress.clear();
     match result {
-        Ok(verified) => good(&verified, arguments, out),
+        Ok(verified) => good(&verified, against, arguments.json, out),
         Err(CommandError::Journal(VerifyError::Tampered { index, fault })) => {
             bad(&Bad { place: None, index, fault: &fault }, arguments, out)
         }
@@ -63,11 +68,11 @@ fn sources(arguments: &VerifyArguments) -> Vec<ExportSource> {
     arguments.export.iter().map(source).collect()
 }
 
-fn good(verified: &Verified, arguments: &VerifyArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
-    if arguments.json {
-        render::verified_json(out, verified, arguments)?;
+fn good(verified: &Verified, against: Against, json: bool, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
+    if json {
+        render::verified_json(out, verified, against)?;
     } else {
-        render::verified(out, verified, arguments)?;
+        render::verified(out, verified, against)?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -46,7 +46,7 @@ impl NewFile {
     /// Begins to write.
     pub(in crate::journal) fn create(path: &Path, force: bool) -> Result<Self, FileError> {
         may_be_written(path, force)?;
-        let partial = crate::journal::file::suffixed(path, ".partial");
+        let partial = crate::store::suffixed(path, ".partial");
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&partial);
         let file = file.map_err(|cause| match cause.kind() {
             io::ErrorKind::AlreadyExists => FileError::Partial(partial.clone()),

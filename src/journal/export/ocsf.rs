@@ -176,7 +176,11 @@ const fn activity(kind: Kind) -> Activity {
             UPDATE
         }
         Kind::DeleteRootCredentials => DELETE,
-        Kind::AuditRootCredentials | Kind::ListPolicyBackups | Kind::ExplainAccess => READ,
+        Kind::AuditRootCredentials
+        | Kind::ListPolicyBackups
+        | Kind::ExplainAccess
+        | Kind::ListRecords
+        | Kind::GetCheckpoint => READ,
     }
 }
 

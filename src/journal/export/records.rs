@@ -1,23 +1,19 @@
 //! The records as they were at one moment, page by page.
 
-use std::path::{Path, PathBuf};
-
-use crate::journal::{
-    Fault, ListedRecord, VerifyError,
-    database::{Database, StoreError, StoredRecord, Transaction},
-    open::PAGE_RECORDS,
+use crate::{
+    journal::{Expectation, Fault, ListedRecord, VerifyError, open::PAGE_RECORDS, verify::archived},
+    store::{self, Location, Snapshot, StoreError, StoredRecord},
 };
 
 /// Reads what was recorded when it began, whatever is recorded meanwhile.
-pub(in crate::journal) struct Records<'d> {
-    transaction: Transaction<'d>,
-    path: PathBuf,
+pub(in crate::journal) struct Records {
+    snapshot: Box<dyn Snapshot>,
+    location: Location,
 }
 
-impl<'d> Records<'d> {
-    pub(in crate::journal) async fn begin(database: &'d mut Database, path: &Path) -> Result<Self, VerifyError> {
-        let failed = |error: StoreError| VerifyError::Unreadable(error.opening(path));
-        Ok(Self { transaction: database.read().await.map_err(failed)?, path: path.to_owned() })
+impl Records {
+    pub(in crate::journal) async fn begin(location: &Location) -> Result<Self, VerifyError> {
+        Ok(Self { snapshot: store::snapshot(location).await?, location: location.clone() })
     }
 
     /// The next records from this index on, up to `to` and with it, in order; none at the end.
@@ -32,7 +28,7 @@ impl<'d> Records<'d> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let page = self.transaction.records(first, limit).await.map_err(|error| self.failed(error, from))?;
+        let page = self.snapshot.records(first, limit).await.map_err(|error| self.failed(error, from))?;
         page.into_iter().map(readable).collect()
     }
 
@@ -41,22 +37,27 @@ impl<'d> Records<'d> {
         Ok(self.page(index, Some(index)).await?.into_iter().find(|record| record.index == index))
     }
 
+    /// The last record that is kept elsewhere.
+    pub(in crate::journal) async fn archived(&mut self) -> Result<Option<Expectation>, VerifyError> {
+        archived(&mut *self.snapshot, &self.location).await
+    }
+
     /// Index of the last record; 0 in an empty journal.
     pub(in crate::journal) async fn last_index(&mut self) -> Result<u64, VerifyError> {
-        let head = self.transaction.head().await.map_err(|error| self.failed(error, 0))?;
-        Ok(head.and_then(|(index, _)| u64::try_from(index).ok()).unwrap_or_default())
+        let last = self.snapshot.last(1).await.map_err(|error| self.failed(error, 0))?;
+        Ok(last.first().and_then(|last| u64::try_from(last.index).ok()).unwrap_or_default())
     }
 
     pub(in crate::journal) async fn end(self) -> Result<(), VerifyError> {
-        let Self { transaction, path } = self;
-        transaction.rollback().await.map_err(|error| VerifyError::Unreadable(error.opening(&path)))
+        let Self { snapshot, location } = self;
+        snapshot.close().await.map_err(|error| VerifyError::Unreadable(error.opening(&location)))
     }
 
     fn failed(&self, error: StoreError, index: u64) -> VerifyError {
         if error.is_corrupt() {
             VerifyError::Tampered { index, fault: Fault::Corrupt(error.to_string()) }
         } else {
-            VerifyError::Unreadable(error.opening(&self.path))
+            VerifyError::Unreadable(error.opening(&self.location))
         }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize as _;
 use serde_json::{Value, json};
 
-use super::{
-    super::{AppendError, Backup, Event, POLICY_BYTES_MAX},
-    BODY_BYTES_MAX,
+use super::super::{AppendError, BODY_BYTES_MAX, Backup, Event, Intent, POLICY_BYTES_MAX, RequestClaim, RequestEnd};
+use crate::{
+    store::RequestKey,
+    types::{AccountId, OperationId},
 };
-use crate::types::OperationId;
 
 /// Room for what the writer puts before the event's own members: braces, index, time and the mark of a late clock.
 const PREFIX_BYTES_MAX: usize = 128;
@@ -35,10 +35,23 @@ pub(in super::super) struct Encoded {
     pub json: String,
     /// What it does to the list of open intents.
     pub effect: Effect,
-    /// The operation, if this is an intent.
-    pub intent: Option<OperationId>,
+    /// Operation and target account, if this is an intent.
+    pub intent: Option<(OperationId, Option<AccountId>)>,
     /// What goes into the table of backups, if this is one.
     pub backup: Option<Arc<Backup>>,
+    /// What an intent has for itself.
+    pub claims: Claims,
+    /// What becomes of the request of an intent that this closes.
+    pub request: RequestEnd,
+}
+
+/// What an intent has for itself: nobody else may get the same.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Claims {
+    /// The target, as long as it is open.
+    pub target: Option<String>,
+    /// The request, for as long as requests are known.
+    pub request: Option<(RequestKey, String)>,
 }
 
 /// What a record does to the list of open intents.
@@ -71,9 +84,22 @@ pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Enco
         }
         Oversize::Trim => trim(event.serialize(serde_json::value::Serializer).map_err(unencodable)?),
     };
-    let intent = if let Event::Intent(intent) = event { Some(intent.operation_id) } else { None };
+    let intent = if let Event::Intent(intent) = event { Some(intent) } else { None };
     let backup = backup.map(|backup| Arc::new(backup.clone()));
-    Ok(Encoded { json, effect: effect(event), intent, backup })
+    let request = match event {
+        Event::Outcome(outcome) => outcome.request.clone(),
+        Event::Interrupted { .. } => RequestEnd::Interrupted,
+        _ => RequestEnd::NoRequest,
+    };
+    let claims = intent.map(claims).unwrap_or_default();
+    let intent = intent.map(|intent| (intent.operation_id, intent.account_id));
+    Ok(Encoded { json, effect: effect(event), intent, backup, claims, request })
+}
+
+fn claims(intent: &Intent) -> Claims {
+    let key = |claim: &RequestClaim| RequestKey { caller: intent.caller.key(), request_id: claim.request_id.clone() };
+    let request = intent.request.as_ref().map(|claim| (key(claim), claim.digest.clone()));
+    Claims { target: intent.held_target(), request }
 }
 
 fn effect(event: &Event) -> Effect {
@@ -82,7 +108,7 @@ fn effect(event: &Event) -> Effect {
         Event::Outcome(outcome) => {
             Effect::Closes { operation_id: outcome.operation_id.to_string(), intent_index: outcome.intent_index }
         }
-        Event::Interrupted { operation_id, intent_index } => {
+        Event::Interrupted { operation_id, intent_index, .. } => {
             Effect::Closes { operation_id: operation_id.clone(), intent_index: *intent_index }
         }
         Event::Started { .. }
@@ -90,6 +116,9 @@ fn effect(event: &Event) -> Effect {
         | Event::Stopped {}
         | Event::Backup(_)
         | Event::BackupsExpired { .. }
+        | Event::RequestsForgotten { .. }
+        | Event::Repeated { .. }
+        | Event::Archived { .. }
         | Event::StrayOutcome(_)
         | Event::Refusal(_) => Effect::None,
     }

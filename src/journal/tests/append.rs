@@ -120,15 +120,25 @@ async fn an_outcome_closes_its_own_open_intent_once() {
 }
 
 #[tokio::test]
-async fn intent_and_outcome_in_one_batch_and_a_bad_one_between_them() {
+async fn what_an_outcome_frees_may_be_taken_in_the_same_batch_and_only_once() {
     let fixture = Fixture::new();
     let journal = fixture.open().await.journal;
-    let id = OperationId::generate();
-    let events = [intent(id), outcome(id, 9), outcome(id, 1)];
+    let (first, second, third) = (OperationId::generate(), OperationId::generate(), OperationId::generate());
+    journal.append(alone(first)).await.unwrap();
+    assert!(matches!(journal.append(alone(second)).await, Err(AppendError::TargetHeld(by)) if by == first.to_string()));
+    let events = [alone(second), outcome(first, 9), outcome(first, 1), alone(third)];
     let answers = join_all(events.map(|event| journal.append(event))).await;
+    assert_eq!(answers[2].as_ref().unwrap().index, 2, "what closes comes first");
+    assert_eq!(answers[0].as_ref().unwrap().index, 3);
     assert!(matches!(answers[1], Err(AppendError::NoOpenIntent(9))));
-    assert_eq!(answers[2].as_ref().unwrap().index, 2);
-    assert_eq!(fixture.verify().await.records, 2);
+    assert!(matches!(&answers[3], Err(AppendError::TargetHeld(by)) if *by == second.to_string()));
+    assert_eq!(fixture.verify().await.records, 3);
+}
+
+/// An intent that needs its target alone.
+fn alone(id: OperationId) -> Event {
+    let Event::Intent(intent) = intent(id) else { unreachable!() };
+    Event::Intent(Intent { exclusive: true, ..intent })
 }
 
 #[tokio::test]
@@ -214,4 +224,29 @@ async fn verify_works_while_the_gateway_writes() {
     }
     writer.await.unwrap();
     assert_eq!(fixture.verify().await.records, 200);
+}
+
+#[test]
+fn an_event_is_stored_under_the_name_of_its_kind() {
+    let id = OperationId::generate();
+    let Event::Outcome(stray) = outcome(id, 1) else { panic!("it is one") };
+    let reloaded = Event::Reloaded { what: "policies".to_owned(), sha256: None };
+    let interrupted = Event::Interrupted { operation_id: id.to_string(), intent_index: 1 };
+    let older_than = Timestamp::from_unix(0, 0);
+    let expired = Event::BackupsExpired { count: 1, older_than };
+    let forgotten = Event::RequestsForgotten { count: 1, older_than };
+    for event in [
+        started(),
+        reloaded,
+        Event::Stopped {},
+        intent(id),
+        expired,
+        forgotten,
+        outcome(id, 1),
+        Event::StrayOutcome(stray),
+        refusal("x"),
+        interrupted,
+    ] {
+        assert_eq!(serde_json::to_value(&event).unwrap()["event"], event.kind().name());
+    }
 }

@@ -1,6 +1,5 @@
 //! Policies that were kept: written with their record, read back as they were, expired, and never believed blindly.
 
-mod old;
 mod retention;
 
 use std::{fs, os::unix::fs::PermissionsExt as _};

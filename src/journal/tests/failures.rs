@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::store::Location;
 
 fn failure(answer: Result<Position, AppendError>) -> Arc<WriteFailure> {
     match answer {
@@ -170,9 +171,8 @@ async fn a_file_that_somebody_keeps_locked_is_not_written_until_it_is_free() {
 #[tokio::test]
 async fn a_write_that_hangs_is_reported_and_its_intent_closed_later() {
     let fixture = Fixture::new();
-    let bounds =
-        Bounds { busy_timeout: Duration::from_secs(60), stall_after: Duration::from_millis(20), ..Bounds::default() };
-    let journal = fixture.open_within(bounds).await.unwrap().journal;
+    let bounds = Bounds { stall_after: Duration::from_millis(20), ..Bounds::default() };
+    let journal = fixture.open_patient(bounds, Duration::from_secs(60)).await.unwrap().journal;
     let mut stranger = stranger(&fixture.path).await;
     run(&mut stranger, "BEGIN IMMEDIATE").await;
     let stalled = failure(journal.append(intent(OperationId::generate())).await);
@@ -212,9 +212,9 @@ async fn every_failure_names_the_file_and_a_fix() {
         WriteFailure::ReadOnly(path()),
         WriteFailure::Removed(path()),
         WriteFailure::Replaced(path()),
-        WriteFailure::AnotherChain { path: path(), index: 7 },
+        WriteFailure::AnotherChain { place: Location::File(path()), index: 7 },
         WriteFailure::Locked(path()),
-        WriteFailure::Stalled(path()),
+        WriteFailure::Stalled(Location::File(path())),
         WriteFailure::Storage { path: path(), message: "m".to_owned() },
     ] {
         let text = failure.to_string();

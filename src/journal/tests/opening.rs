@@ -74,10 +74,19 @@ async fn somebody_elses_database_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_by_writer_and_reader() {
     let fixture = closed_with(vec![started()]).await;
-    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 3").await;
-    assert!(matches!(refused(&fixture).await, OpenError::NewerSchema { found: 3, known: 2, .. }));
+    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 4").await;
+    assert!(matches!(refused(&fixture).await, OpenError::NewerSchema { found: 4, known: 3, .. }));
     let error = verify(&fixture.path, &[]).await.unwrap_err();
     assert!(matches!(error, VerifyError::Unreadable(OpenError::NewerSchema { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn a_schema_that_no_release_wrote_is_refused_by_writer_and_reader() {
+    let fixture = closed_with(vec![started()]).await;
+    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 1").await;
+    assert!(matches!(fixture.open_within(quick()).await, Err(OpenError::OlderSchema { found: 1, .. })));
+    let error = verify(&fixture.path, &[]).await.unwrap_err();
+    assert!(matches!(error, VerifyError::Unreadable(OpenError::OlderSchema { .. })), "{error}");
 }
 
 #[tokio::test]
@@ -115,8 +124,8 @@ async fn a_damaged_last_record_is_refused() {
         ("DELETE FROM records WHERE idx = 2", "the record before it is missing"),
         ("UPDATE records SET idx = -idx", "negative"),
         ("UPDATE records SET body = printf('%70000s', 'x') WHERE idx = 3", "hash does not match"),
-        ("INSERT INTO open_intents VALUES (1, 'x')", "listed as an open intent"),
-        ("INSERT INTO open_intents VALUES (9, 'x')", "no such record"),
+        ("INSERT INTO open_intents (idx, operation_id) VALUES (1, 'x')", "listed as an open intent"),
+        ("INSERT INTO open_intents (idx, operation_id) VALUES (9, 'x')", "no such record"),
     ] {
         let fixture = closed_with(vec![started(), refusal("x")]).await;
         tampering::tamper(&fixture.path, statement).await;

@@ -99,9 +99,9 @@ async fn each_kind_of_edit_is_named_with_the_first_bad_index() {
         ("INSERT INTO records VALUES (9223372036854775807, zeroblob(32), '{}')", 10, Fault::Gap(i64::MAX)),
         ("DELETE FROM open_intents", 7, Fault::OpenIntents),
         ("UPDATE open_intents SET operation_id = 'x'", 7, Fault::OpenIntents),
-        ("INSERT INTO open_intents VALUES (2, 'x')", 2, Fault::OpenIntents),
-        ("INSERT INTO open_intents VALUES (8, 'x')", 8, Fault::OpenIntents),
-        ("INSERT INTO open_intents VALUES (-8, 'x')", 0, Fault::OpenIntents),
+        ("INSERT INTO open_intents (idx, operation_id) VALUES (2, 'x')", 2, Fault::OpenIntents),
+        ("INSERT INTO open_intents (idx, operation_id) VALUES (8, 'x')", 8, Fault::OpenIntents),
+        ("INSERT INTO open_intents (idx, operation_id) VALUES (-8, 'x')", 0, Fault::OpenIntents),
         ("DELETE FROM records WHERE idx = 9", 9, Fault::Cut(9)),
         ("DELETE FROM records WHERE idx > 7", 8, Fault::Cut(9)),
     ] {

@@ -5,10 +5,10 @@ use crate::{
     clock::Timestamp,
     journal::{
         backups::{BackupFault, believed},
-        database::{StoreError, Transaction},
         open::PAGE_RECORDS,
         record::Facts,
     },
+    store::{Snapshot, StoreError},
 };
 
 /// The backups that the records tell of.
@@ -23,8 +23,6 @@ pub(super) struct Backups {
 struct Kept {
     index: u64,
     recorded_at: Timestamp,
-    /// The record holds the policy itself.
-    inside: bool,
 }
 
 /// What is wrong, and at which index; or why that cannot be said.
@@ -38,8 +36,7 @@ impl Backups {
     pub(super) fn count(&mut self, facts: &Facts<'_>) -> Result<(), Fault> {
         match &*facts.event {
             "Backup" => {
-                let inside = !facts.has_policy_sha256;
-                self.recorded.push(Kept { index: facts.index, recorded_at: facts.recorded_at, inside });
+                self.recorded.push(Kept { index: facts.index, recorded_at: facts.recorded_at });
             }
             "BackupsExpired" => {
                 let older_than = facts.older_than.ok_or(Fault::Body("it has no older_than"))?;
@@ -53,11 +50,11 @@ impl Backups {
     }
 
     /// Compares with the table.
-    pub(super) async fn check(&self, transaction: &mut Transaction<'_>) -> Result<(), Finding> {
+    pub(super) async fn check(&self, snapshot: &mut dyn Snapshot) -> Result<(), Finding> {
         let mut waiting = self.recorded.iter().enumerate().peekable();
         let mut from = i64::MIN;
         loop {
-            let page = transaction.backup_rows(from, PAGE_RECORDS).await.map_err(Finding::Unreadable)?;
+            let page = snapshot.backup_rows(from, PAGE_RECORDS).await.map_err(Finding::Unreadable)?;
             for row in &page {
                 let index = u64::try_from(*row).unwrap_or_default();
                 while let Some((at, kept)) = waiting.next_if(|(_, kept)| kept.index < index) {
@@ -66,7 +63,7 @@ impl Backups {
                 if waiting.next_if(|(_, kept)| kept.index == index).is_none() {
                     return Err(Finding::Bad(index, Fault::StrayBackup));
                 }
-                believed(transaction, *row).await.map_err(Finding::of)?;
+                believed(snapshot, *row).await.map_err(Finding::of)?;
             }
             match page.last().and_then(|last| last.checked_add(1)) {
                 Some(next) => from = next,
@@ -77,7 +74,7 @@ impl Backups {
     }
 
     fn may_miss(&self, at: usize, kept: Kept) -> Result<(), Finding> {
-        if at < self.expired || kept.inside { Ok(()) } else { Err(Finding::Bad(kept.index, Fault::BackupMissing)) }
+        if at < self.expired { Ok(()) } else { Err(Finding::Bad(kept.index, Fault::BackupMissing)) }
     }
 }
 

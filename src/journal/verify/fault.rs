@@ -69,6 +69,9 @@ pub enum Fault {
     /// The stored policy is not the one that was backed up.
     #[error("the policy that it backed up is not the one that is stored: it {0}")]
     Backup(&'static str),
+    /// The record before the first one that is there is not one that was archived.
+    #[error("the records up to here are said to be archived, but no record says so: they were removed")]
+    Archive,
     /// A policy was put in.
     #[error("a policy is stored for it, but it is no backup")]
     StrayBackup,

@@ -2,17 +2,22 @@
 
 #[cfg(test)]
 use std::mem;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Connected, Doubt, Doubted, LANDED_MAX, Writer};
-use crate::clock::Timestamp;
-use crate::journal::{
-    AppendError, Event, PolicyBackup, Position, RecordHash, WriteFailure,
-    database::{Database, StoreError, Transaction, WhenEmpty},
-    expiry::EXPIRED_BACKUPS_MAX,
-    file::{Identity, exists},
-    record::{Effect, Encoded, Oversize, body_text, encode},
+use super::{
+    Doubt, LANDED_MAX, Writer,
+    draft::{Answers, Draft},
+};
+use crate::{
+    clock::Timestamp,
+    journal::{
+        AppendError, Event, Expectation, INTERRUPTED_MAX, InterruptedIntent, LEASE, Position,
+        open::{check_head, read_intent},
+        record::{Effect, Encoded, Oversize, encode},
+    },
+    store::{Append, Connection, RecordHash, StoreError, WhenEmpty, WriteFailure},
 };
 
 /// Answer to one event.
@@ -23,9 +28,9 @@ pub(in crate::journal) type Reply = Result<Position, AppendError>;
 pub(in crate::journal) struct Request {
     pub(super) encoded: Encoded,
     /// Whoever sent it sends it again until it is durable.
-    persistent: bool,
+    pub(super) persistent: bool,
     /// It was sent before.
-    again: bool,
+    pub(super) again: bool,
     reply: oneshot::Sender<Reply>,
 }
 
@@ -46,45 +51,69 @@ impl Request {
     }
 }
 
-/// What became of a batch.
-pub(in crate::journal) struct Written {
-    pub(super) answers: Vec<Reply>,
-    /// How many backups were deleted.
-    pub(super) expired: u64,
+/// What a transaction does beside recording events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::journal) enum Chore {
+    /// Nothing.
+    None,
+    /// Shows that the store can be written.
+    Probe,
+    /// Says that this process lives, and closes intents of those that do not.
+    Tend,
+    /// Says that this process ends.
+    Leave,
+    /// Deletes some of the backups that were recorded before this moment.
+    ExpireBackups(Timestamp),
+    /// Forgets some of the requests that were recorded before this moment.
+    ForgetRequests(Timestamp),
+    /// Says that everything up to this record is kept elsewhere.
+    Archive(Expectation),
+    /// Deletes some of the records that are kept elsewhere.
+    Prune,
 }
 
-/// The records of a transaction that is not committed yet.
-struct Draft {
-    head: Option<Position>,
-    records: Vec<Doubted>,
+impl Chore {
+    /// How much it deletes at a time.
+    pub(in crate::journal) const fn deletes_at_most(self) -> u32 {
+        match self {
+            Self::Prune => super::PRUNED_MAX,
+            _ => super::DELETED_MAX,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub(in crate::journal) struct Written {
+    pub(super) answers: Vec<Reply>,
+    /// How much the chore deleted.
+    pub(super) deleted: u64,
+    /// Intents that the chore closed.
+    pub(in crate::journal) interrupted: Vec<InterruptedIntent>,
 }
 
 impl Writer {
-    /// Commits the requests, after whatever earlier failures left to be done, and answers each. Then deletes some of the
-    /// backups that were recorded before `expire`.
+    /// Commits the requests, after whatever earlier failures left to be done, and answers each. Then does the chore.
     pub(in crate::journal) async fn write_batch(
         &mut self,
         requests: &[Request],
-        expire: Option<Timestamp>,
+        chore: Chore,
     ) -> Result<Written, WriteFailure> {
-        let probe = (requests.is_empty() && expire.is_none()) || !self.watchdog.is_writable();
-        let path = self.path.clone();
-        let mut connected = self.connect().await?;
-        let written = self.transact(&mut connected, requests, expire, probe).await;
-        let identity = connected.identity;
-        self.connected = Some(connected);
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.store.connect(WhenEmpty::Refuse).await?,
+        };
+        let written = self.transact(&mut *connection, requests, chore).await;
+        self.connection = Some(connection);
         let (draft, written) = written?;
-        // SQLite commits happily into a file that nobody can find any more.
-        if let Err(failure) = identity.check(&path).await {
-            self.doubt(draft);
-            return Err(failure);
-        }
         #[cfg(test)]
         {
             self.commits += 1;
             if mem::take(&mut self.lose_next_reply) {
+                let message = "the reply was lost".to_owned();
+                let failure = StoreError::new(message).writing(self.store.location());
                 self.doubt(draft);
-                return Err(WriteFailure::Storage { path, message: "the reply was lost".to_owned() });
+                return Err(failure);
             }
         }
         self.head = draft.head;
@@ -99,95 +128,148 @@ impl Writer {
         Ok(written)
     }
 
-    /// The connection, opened again if it was given up.
-    async fn connect(&mut self) -> Result<Connected, WriteFailure> {
-        if let Some(connected) = self.connected.take() {
-            return match connected.identity.check(&self.path).await {
-                Ok(()) => Ok(connected),
-                Err(failure) => {
-                    self.connected = Some(connected);
-                    Err(failure)
-                }
-            };
-        }
-        exists(&self.path).await?;
-        let database = Database::open_writer(&self.path, self.bounds.busy_timeout, WhenEmpty::Refuse).await;
-        let database = database.map_err(Box::new)?;
-        let identity = Identity::of(&self.path).await?;
-        Ok(Connected { database, identity })
-    }
-
     async fn transact(
         &mut self,
-        connected: &mut Connected,
+        connection: &mut dyn Connection,
         requests: &[Request],
-        expire: Option<Timestamp>,
-        probe: bool,
+        chore: Chore,
     ) -> Result<(Draft, Written), WriteFailure> {
-        let path = self.path.clone();
-        let failed = |error: StoreError| error.writing(&path);
-        let mut transaction = connected.database.write().await.map_err(failed)?;
-        let found = transaction.head().await.map_err(failed)?;
-        if let Err(failure) = self.settle(found) {
+        let store = std::sync::Arc::clone(&self.store);
+        let failed = |error: StoreError| error.writing(store.location());
+        let mut transaction = connection.append().await?;
+        if let Err(failure) = self.settle(&mut *transaction).await {
             transaction.rollback().await.map_err(failed)?;
             return Err(failure);
         }
-        if probe {
-            transaction.probe().await.map_err(failed)?;
-        }
-        let mut draft = Draft { head: self.head, records: Vec::new() };
-        for (operation_id, index) in self.orphans.clone() {
-            if let Ok(encoded) = encode(&Event::not_confirmed(operation_id, index), Oversize::Trim) {
-                // Whatever the answer is: an intent that is not open any more needs nothing.
-                let _ = self.add(&mut transaction, &mut draft, &encoded, false).await.map_err(failed)?;
+        let recorded = self.record(&mut *transaction, requests, chore).await;
+        let (draft, written) = recorded.map_err(failed)?;
+        match transaction.commit().await {
+            Ok(()) => Ok((draft, written)),
+            Err(failure) => {
+                self.doubt(draft);
+                Err(failure)
             }
         }
-        let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            let landed = if request.again { self.landed_as(&request.encoded) } else { None };
-            answers.push(match landed {
-                Some(position) => Ok(position),
-                None => self
-                    .add(&mut transaction, &mut draft, &request.encoded, request.persistent)
-                    .await
-                    .map_err(failed)?,
-            });
-        }
-        let expired = match expire {
-            Some(older_than) => self.expire(&mut transaction, &mut draft, older_than).await.map_err(failed)?,
-            None => 0,
-        };
-        if let Err(error) = transaction.commit().await {
-            self.doubt(draft);
-            return Err(failed(error));
-        }
-        Ok((draft, Written { answers, expired }))
     }
 
-    /// Compares the file's last record with ours, and so learns what became of a commit that failed.
-    fn settle(&mut self, found: Option<(i64, Option<RecordHash>)>) -> Result<(), WriteFailure> {
-        let is = |head: Option<Position>| match (found, head) {
-            (None, None) => true,
-            (Some((index, hash)), Some(head)) => {
-                u64::try_from(index).is_ok_and(|index| index == head.index) && hash == Some(head.hash)
+    /// Puts everything into the transaction.
+    async fn record(
+        &self,
+        transaction: &mut dyn Append,
+        requests: &[Request],
+        chore: Chore,
+    ) -> Result<(Draft, Written), StoreError> {
+        if chore == Chore::Probe || !self.watchdog.is_writable() {
+            transaction.probe().await?;
+        }
+        let mut draft = Draft::new(self.head, self.instance.clone(), self.clock.now());
+        let not_confirmed =
+            |((id, account), index)| encode(&Event::not_confirmed(id, index, account), Oversize::Trim).ok();
+        let orphans: Vec<Encoded> = self.orphans.iter().copied().filter_map(not_confirmed).collect();
+        // Whatever the answers are: an intent that is not open any more needs nothing.
+        draft.add(transaction, orphans.iter().map(|encoded| (encoded, false))).await?;
+        let landed: Vec<Option<Position>> = requests.iter().map(|request| self.landed_as(request)).collect();
+        let new = requests.iter().zip(&landed).filter(|(_, landed)| landed.is_none());
+        let new = new.map(|(request, _)| (&request.encoded, request.persistent));
+        let mut answers: Answers = draft.add(transaction, new).await?;
+        let answers = landed.into_iter().map(|landed| landed.map_or_else(|| answers.next(), Ok)).collect();
+        let mut written = Written { answers, ..Written::default() };
+        self.do_chore(transaction, &mut draft, chore, &mut written).await?;
+        transaction.add(&draft.additions).await?;
+        Ok((draft, written))
+    }
+
+    async fn do_chore(
+        &self,
+        transaction: &mut dyn Append,
+        draft: &mut Draft,
+        chore: Chore,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        let told = match chore {
+            Chore::None | Chore::Probe => return Ok(()),
+            Chore::Leave => return transaction.renew(&self.instance, Duration::ZERO).await,
+            Chore::Archive(last) => return transaction.archive(last.index, last.hash).await,
+            Chore::Prune => {
+                written.deleted = transaction.prune(chore.deletes_at_most()).await?;
+                return Ok(());
             }
-            _ => false,
+            Chore::Tend => {
+                transaction.renew(&self.instance, LEASE).await?;
+                return self.close_interrupted(transaction, draft, written).await;
+            }
+            Chore::ExpireBackups(older_than) => {
+                written.deleted = transaction.expire_backups(older_than, chore.deletes_at_most()).await?;
+                Event::BackupsExpired { count: written.deleted, older_than }
+            }
+            Chore::ForgetRequests(older_than) => {
+                written.deleted = transaction.expire_requests(older_than, chore.deletes_at_most()).await?;
+                Event::RequestsForgotten { count: written.deleted, older_than }
+            }
         };
-        if is(self.head) {
+        if written.deleted > 0 {
+            let encoded = encode(&told, Oversize::Refuse).map_err(|error| StoreError::new(error.to_string()))?;
+            draft.add(transaction, [(&encoded, false)]).await?;
+        }
+        Ok(())
+    }
+
+    /// Closes the intents of processes that do not live any more.
+    async fn close_interrupted(
+        &self,
+        transaction: &mut dyn Append,
+        draft: &mut Draft,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        let orphaned = transaction.orphaned(&self.instance, i64::MIN, INTERRUPTED_MAX).await?;
+        let mut closing = Vec::with_capacity(orphaned.len());
+        for intent in &orphaned {
+            let record = transaction.records(intent.index, 1).await?;
+            let damaged = |what| StoreError::damaged(intent.index, what);
+            let intent = read_intent(intent, record.first()).map_err(damaged)?;
+            let (operation_id, account_id) = (intent.operation_id.clone(), intent.account_id.clone());
+            let event = Event::Interrupted { operation_id, intent_index: intent.index, account_id };
+            closing.extend(encode(&event, Oversize::Trim).ok());
+            written.interrupted.push(intent);
+        }
+        draft.add(transaction, closing.iter().map(|encoded| (encoded, false))).await?;
+        Ok(())
+    }
+
+    /// Compares the last record with ours, and so learns what became of a commit that failed, and what others appended.
+    async fn settle(&mut self, transaction: &mut dyn Append) -> Result<(), WriteFailure> {
+        let store = std::sync::Arc::clone(&self.store);
+        let failed = |error: StoreError| error.writing(store.location());
+        let found = transaction.head().await.map_err(failed)?;
+        if is(found, self.head) {
             self.doubt = None;
             return Ok(());
         }
-        match self.doubt.take() {
-            Some(doubt) if is(Some(doubt.head)) => {
+        if let Some(doubt) = self.doubt.take() {
+            if holds(transaction, doubt.head).await.map_err(failed)? {
                 self.absorb(doubt);
-                Ok(())
-            }
-            doubt => {
-                self.doubt = doubt;
-                let index = self.head.map_or(0, |head| head.index);
-                Err(WriteFailure::AnotherChain { path: self.path.clone(), index })
+            } else if !store.is_shared() {
+                self.doubt = Some(doubt);
             }
         }
+        if is(found, self.head) {
+            return Ok(());
+        }
+        let another = || {
+            let index = self.head.map_or(0, |head| head.index);
+            WriteFailure::AnotherChain { place: store.location().clone(), index }
+        };
+        if !store.is_shared() {
+            return Err(another());
+        }
+        if let Some(head) = self.head
+            && !holds(transaction, head).await.map_err(failed)?
+        {
+            return Err(another());
+        }
+        let last = transaction.last(2).await.map_err(failed)?;
+        self.head = check_head(&last).map_err(|(index, what)| failed(StoreError::damaged(index, what)))?;
+        Ok(())
     }
 
     /// The batch in doubt is durable after all, and everybody was told that it is not.
@@ -195,11 +277,11 @@ impl Writer {
         self.head = Some(doubt.head);
         // What the batch did about orphans is done.
         self.orphans.clear();
-        for Doubted { encoded, position, persistent } in doubt.records {
+        for (encoded, position, persistent) in doubt.records {
             if persistent {
                 self.landed.push((encoded.json, position));
-            } else if let Some(operation_id) = encoded.intent {
-                self.orphans.push((operation_id, position.index));
+            } else if let Some(intent) = encoded.intent {
+                self.orphans.push((intent, position.index));
             }
         }
         let surplus = self.landed.len().saturating_sub(LANDED_MAX);
@@ -207,69 +289,35 @@ impl Writer {
     }
 
     fn doubt(&mut self, draft: Draft) {
-        if let Some(head) = draft.head.filter(|_| !draft.records.is_empty()) {
-            self.doubt = Some(Doubt { head, records: draft.records });
+        if let Some(head) = draft.head.filter(|_| !draft.told.is_empty()) {
+            self.doubt = Some(Doubt { head, records: draft.told });
         }
     }
 
-    fn landed_as(&self, encoded: &Encoded) -> Option<Position> {
-        self.landed.iter().find(|(json, _)| *json == encoded.json).map(|(_, position)| *position)
+    fn landed_as(&self, request: &Request) -> Option<Position> {
+        let landed = self.landed.iter().find(|(json, _)| request.again && *json == request.encoded.json);
+        landed.map(|(_, position)| *position)
     }
+}
 
-    async fn add(
-        &self,
-        transaction: &mut Transaction<'_>,
-        draft: &mut Draft,
-        encoded: &Encoded,
-        persistent: bool,
-    ) -> Result<Reply, StoreError> {
-        if let Effect::Closes { operation_id, intent_index } = &encoded.effect
-            && !transaction.close_intent(*intent_index, operation_id).await?
-        {
-            return Ok(Err(AppendError::NoOpenIntent(*intent_index)));
+fn is(found: Option<(i64, Option<RecordHash>)>, head: Option<Position>) -> bool {
+    match (found, head) {
+        (None, None) => true,
+        (Some((index, hash)), Some(head)) => {
+            u64::try_from(index).is_ok_and(|index| index == head.index) && hash == Some(head.hash)
         }
-        if let Some(backup) = &encoded.backup
-            && transaction.backup_index(&backup.operation_id.to_string()).await?.is_some()
-        {
-            return Ok(Err(AppendError::SecondBackup(backup.operation_id)));
-        }
-        let (position, body) = self.next(draft.head, &encoded.json);
-        transaction.insert(position.index, position.hash, &body).await?;
-        if let Some(backup) = &encoded.backup {
-            transaction.insert_backup(&PolicyBackup::of(backup, position)).await?;
-        }
-        if let Effect::Opens { operation_id } = &encoded.effect {
-            transaction.open_intent(position.index, operation_id).await?;
-        }
-        draft.head = Some(position);
-        draft.records.push(Doubted { encoded: encoded.clone(), position, persistent });
-        Ok(Ok(position))
+        _ => false,
     }
+}
 
-    /// Deletes some backups, and says so in the same transaction.
-    async fn expire(
-        &self,
-        transaction: &mut Transaction<'_>,
-        draft: &mut Draft,
-        older_than: Timestamp,
-    ) -> Result<u64, StoreError> {
-        let count = transaction.expire_backups(older_than, EXPIRED_BACKUPS_MAX).await?;
-        if count > 0 {
-            let encoded = encode(&Event::BackupsExpired { count, older_than }, Oversize::Refuse);
-            let encoded = encoded.map_err(|error| StoreError::new(error.to_string()))?;
-            // It closes no intent and is no backup, so it is never turned down.
-            let _ = self.add(transaction, draft, &encoded, false).await?;
-        }
-        Ok(count)
-    }
+/// Whether the record stands where we wrote it.
+async fn holds(transaction: &mut dyn Append, position: Position) -> Result<bool, StoreError> {
+    let Ok(index) = i64::try_from(position.index) else { return Ok(false) };
+    let found = transaction.records(index, 1).await?;
+    Ok(found.first().is_some_and(|record| record.index == index && record.hash == Some(position.hash)))
+}
 
-    /// The record after `head`. Time never goes backwards along the chain.
-    fn next(&self, head: Option<Position>, json: &str) -> (Position, String) {
-        let index = head.map_or(0, |head| head.index) + 1;
-        let previous = head.map_or(RecordHash::ZERO, |head| head.hash);
-        let now = self.clock.now();
-        let recorded_at = head.map_or(now, |head| head.recorded_at.max(now));
-        let body = body_text(index, recorded_at, now < recorded_at, json);
-        (Position { index, hash: RecordHash::of(index, previous, &body), recorded_at }, body)
-    }
+/// Whether a record closes an intent.
+pub(super) fn closes(encoded: &Encoded) -> bool {
+    matches!(encoded.effect, Effect::Closes { .. })
 }

@@ -107,7 +107,7 @@ because = []
     let cases: Vec<String> = test
         .cases
         .iter()
-        .map(|Case { caller, question }| format!("{caller} {} {}", question.kind, question.target.account()))
+        .map(|Case { caller, question }| format!("{caller} {} {}", question.kind, question.target.account().unwrap()))
         .collect();
     assert_eq!(cases.len(), 8);
     assert_eq!(
@@ -172,12 +172,12 @@ const REFUSALS: [(&str, &str, &str); 53] = [
     (
         "operation = \"UnlockBucketPolicy\"\n",
         "",
-        "12:1: test.operation: is required (known: AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess)",
+        "12:1: test.operation: is required (known: AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess, ListRecords, GetCheckpoint)",
     ),
     (
         "operation = \"UnlockBucketPolicy\"",
         "operation = \"Unlock\"",
-        "15:13: test.operation: must be one of AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess",
+        "15:13: test.operation: must be one of AssumeRoot, UnlockBucketPolicy, UnlockQueuePolicy, DeleteRootCredentials, AllowPasswordRecovery, AuditRootCredentials, RestoreBucketPolicy, RestoreQueuePolicy, ListPolicyBackups, ExplainAccess, ListRecords, GetCheckpoint",
     ),
     ("account = \"333333333333\"\n", "", "12:1: test.account: is required: 12 digits"),
     (

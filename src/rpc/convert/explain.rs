@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     super::SessionDurations, Common, Fields, allow_password_recovery, assume_root, audit_root_credentials,
-    delete_root_credentials, list_policy_backups, restore_bucket_policy, restore_queue_policy, unlock_bucket_policy,
-    unlock_queue_policy,
+    delete_root_credentials, get_checkpoint, list_policy_backups, list_records, moment, restore_bucket_policy,
+    restore_queue_policy, unlock_bucket_policy, unlock_queue_policy,
 };
 use crate::{
     authn::Scheme,
@@ -48,6 +48,8 @@ fn common(act: &Act) -> &dyn Common {
         Act::RestoreBucketPolicy(message) => message,
         Act::RestoreQueuePolicy(message) => message,
         Act::ListPolicyBackups(message) => message,
+        Act::ListRecords(message) => message,
+        Act::GetCheckpoint(message) => message,
     }
 }
 
@@ -58,7 +60,7 @@ pub(in super::super) fn explain_access(
 ) -> Result<ExplainAccess, Error> {
     let mut fields = Fields::default();
     let why = fields.why(message);
-    let now = at(&mut fields, message.at.as_ref(), now);
+    let now = message.at.as_ref().map_or(Some(now), |at| moment(&mut fields, "at", at));
     let principal = principal(&mut fields, message.caller.as_ref());
     let about = match (&message.act, principal.zip(now)) {
         (None, _) => {
@@ -69,18 +71,6 @@ pub(in super::super) fn explain_access(
         (Some(_), None) => None,
     };
     fields.finish(about.zip(why).map(|(about, why)| ExplainAccess { about, why }))
-}
-
-fn at(fields: &mut Fields, at: Option<&prost_types::Timestamp>, now: Timestamp) -> Option<Timestamp> {
-    let Some(at) = at else { return Some(now) };
-    let nanos = u32::try_from(at.nanos).ok().filter(|nanos| *nanos < 1_000_000_000);
-    // The years 1 to 9999, as the proto of Timestamp says.
-    let seconds = Some(at.seconds).filter(|seconds| (-62_135_596_800..253_402_300_800).contains(seconds));
-    let Some((seconds, nanos)) = seconds.zip(nanos) else {
-        fields.wrong("at", "must be a moment between the years 1 and 9999");
-        return None;
-    };
-    Some(Timestamp::from_unix(seconds, nanos))
 }
 
 fn principal(fields: &mut Fields, caller: Option<&pb::ExplainedCaller>) -> Option<Principal> {
@@ -146,6 +136,8 @@ fn question(
         Act::RestoreBucketPolicy(message) => within.ask("restore_bucket_policy", restore_bucket_policy(message)),
         Act::RestoreQueuePolicy(message) => within.ask("restore_queue_policy", restore_queue_policy(message)),
         Act::ListPolicyBackups(message) => within.ask("list_policy_backups", list_policy_backups(message)),
+        Act::ListRecords(message) => within.ask("list_records", list_records(message)),
+        Act::GetCheckpoint(message) => within.ask("get_checkpoint", get_checkpoint(message)),
     }
 }
 

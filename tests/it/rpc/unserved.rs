@@ -1,6 +1,4 @@
-use rootgate::pb::{
-    self, approval_service_client::ApprovalServiceClient, journal_service_client::JournalServiceClient,
-};
+use rootgate::pb::{self, approval_service_client::ApprovalServiceClient};
 use tonic::Code;
 
 use crate::harness::{OPERATOR, World, answer, refused};
@@ -10,7 +8,6 @@ async fn what_is_not_served_yet_says_so_and_is_recorded() {
     let world = World::start().await;
     let operator = world.as_caller(OPERATOR).await;
     let mut approvals = ApprovalServiceClient::new(operator.channel.clone());
-    let mut journal = JournalServiceClient::new(operator.channel.clone());
 
     let get = pb::GetApprovalRequest::default();
     refused(answer(approvals.get_approval(get).await), Code::Unimplemented, "NOT_SERVED");
@@ -22,13 +19,9 @@ async fn what_is_not_served_yet_says_so_and_is_recorded() {
     refused(answer(approvals.reject_request(reject).await), Code::Unimplemented, "NOT_SERVED");
     let cancel = pb::CancelRequestRequest::default();
     refused(answer(approvals.cancel_request(cancel).await), Code::Unimplemented, "NOT_SERVED");
-    let records = pb::ListRecordsRequest::default();
-    refused(answer(journal.list_records(records).await), Code::Unimplemented, "NOT_SERVED");
-    let checkpoint = pb::GetCheckpointRequest::default();
-    refused(answer(journal.get_checkpoint(checkpoint).await), Code::Unimplemented, "NOT_SERVED");
 
     let records = world.records().await;
     let recorded: Vec<&str> =
         records.iter().filter(|record| record.event() == "Refusal").map(|record| record.text("rpc")).collect();
-    assert_eq!(recorded.len(), 7, "{recorded:?}");
+    assert_eq!(recorded.len(), 5, "{recorded:?}");
 }

@@ -11,9 +11,11 @@ Examples:
   aws-root-simulator --listen 127.0.0.1:0              any free port; the endpoint is printed
   aws-root-simulator --print-scenario > mine.toml      start from the built-in organization ...
   aws-root-simulator --scenario mine.toml              ... and use your own
+  aws-root-simulator --cloudtrail logs                 leave CloudTrail log files behind at the end
 
   While it runs:
   curl -s 127.0.0.1:4599/_simulator/calls              every call so far, as JSON
+  curl -s 127.0.0.1:4599/_simulator/cloudtrail         what CloudTrail would have logged of them
   curl -s 127.0.0.1:4599/_simulator/world              what is in the world now
   curl -s 127.0.0.1:4599/_simulator/faults -d '{\"service\":\"s3\",\"action\":\"DeleteBucketPolicy\",\"effect\":\"lose_reply\"}'
 
@@ -33,6 +35,10 @@ pub(crate) struct Args {
     /// Loopback address of the endpoint; port 0 takes any free port. The global STS endpoint takes the next port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4599")]
     pub(crate) listen: SocketAddr,
+
+    /// At the end, write what CloudTrail would have logged into this folder, as log files in its layout
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cloudtrail: Option<PathBuf>,
 
     /// Print the endpoints only: neither principals nor calls
     #[arg(long)]

@@ -56,7 +56,9 @@ async fn run(args: &Args) -> Result<(), Box<dyn std::error::Error>> {
             _ = terminate.recv() => break,
         }
     }
+    let delivered = args.cloudtrail.as_deref().map(|folder| simulator.write_cloudtrail(folder)).transpose();
     simulator.stop().await;
+    delivered?;
     Ok(())
 }
 

@@ -98,7 +98,7 @@ pub(super) fn buckets(raw: Vec<raw::Bucket>, check: &Checker<'_>) -> Result<BTre
         }
         let created = check.maybe_time(raw.created.as_ref())?;
         let object = |(key, body): (String, String)| {
-            (key, Object { body: body.into_bytes(), content_type: None, modified: created })
+            (key, Object { body: body.into_bytes(), content_type: None, modified: created, ..Object::default() })
         };
         let bucket = Bucket {
             name: raw.name.get_ref().clone(),
@@ -106,6 +106,8 @@ pub(super) fn buckets(raw: Vec<raw::Bucket>, check: &Checker<'_>) -> Result<BTre
             created,
             policy: check.maybe_policy(raw.policy)?,
             objects: raw.objects.into_iter().map(object).collect(),
+            object_lock: raw.object_lock,
+            older_versions: Vec::new(),
         };
         buckets.insert(bucket.name.clone(), bucket);
     }

@@ -14,8 +14,6 @@ pub(in super::super::super) struct Facts<'a> {
     pub recorded_at: Timestamp,
     pub event: Cow<'a, str>,
     pub change: Change<'a>,
-    /// Whether it names the hash of a policy.
-    pub has_policy_sha256: bool,
     /// Only in `BackupsExpired`.
     pub older_than: Option<Timestamp>,
 }
@@ -38,8 +36,6 @@ struct Members<'a> {
     #[serde(borrow)]
     operation_id: Option<Text<'a>>,
     intent_index: Option<u64>,
-    #[serde(borrow)]
-    policy_sha256: Option<Text<'a>>,
     #[serde(borrow)]
     older_than: Option<Text<'a>>,
 }
@@ -66,7 +62,6 @@ impl<'a> Facts<'a> {
             recorded_at: time::parse(members.recorded_at)?,
             event: members.event.0,
             change,
-            has_policy_sha256: members.policy_sha256.is_some(),
             older_than: members.older_than.and_then(|text| time::parse(&text.0)),
         })
     }
@@ -93,7 +88,6 @@ mod tests {
         let body = Body::parse(text).map_err(TestCaseError::fail)?;
         prop_assert_eq!((facts.index, facts.recorded_at), (body.index, body.recorded_at));
         prop_assert_eq!(Some(&*facts.event), body.text("event"));
-        prop_assert_eq!(facts.has_policy_sha256, body.text("policy_sha256").is_some());
         prop_assert_eq!(facts.older_than, body.text("older_than").and_then(time::parse));
         let effect = match facts.change {
             Change::None => Effect::None,

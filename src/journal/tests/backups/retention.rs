@@ -37,7 +37,7 @@ async fn nothing_to_expire_is_no_record() {
 async fn many_expire_some_at_a_time_each_time_with_a_record() {
     let fixture = Fixture::new();
     let journal = fixture.open().await.journal;
-    let batch = u64::from(expiry::EXPIRED_BACKUPS_MAX);
+    let batch = u64::from(writer::DELETED_MAX);
     let backups = (0..batch + 10).map(|_| journal.append(backup_of(OperationId::generate(), 1, "b", POLICY)));
     for answer in join_all(backups).await {
         answer.unwrap();

@@ -1,0 +1,182 @@
+//! A file that checkpoints are appended to: an anchor, if its holder keeps it where the gateway cannot change it.
+//!
+//! Each note is appended whole and synced, with a blank line behind it. A note whose writing broke off, because the
+//! machine died or its volume filled up, ends without that line. It was never told of as published, so the next
+//! append cuts it off first; if it may not (`chattr +a`), it says so. Nothing that is whole is ever changed.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio::sync::Mutex;
+
+use super::{
+    AnchorFileError, Malformed, SignedNote,
+    key_file::{MODE_OTHERS, sync_directory},
+    series,
+};
+use crate::types::NoteName;
+
+/// Owner only: whoever can write it can take checkpoints away.
+const MODE: u32 = 0o600;
+/// A note of ours: two names, the longest with 255 bytes each, and less than 512 bytes of numbers, time and signature.
+const OWN_NOTE_BYTES_MAX: usize = 1024;
+/// What is read to find the last note: the last two of ours are in it.
+const TAIL_BYTES: u64 = 16 * 1024;
+
+/// A file that the checkpoints of one journal are appended to. Made at the first append.
+#[derive(Clone, Debug)]
+pub struct AnchorFile {
+    path: PathBuf,
+    origin: NoteName,
+    /// A disk that hangs holds one thread, and not one more for each try.
+    turn: Arc<Mutex<()>>,
+}
+
+impl AnchorFile {
+    /// The file at this path, of the journal with this name. Touches nothing.
+    #[must_use]
+    pub fn new(path: PathBuf, origin: NoteName) -> Self {
+        Self { path, origin, turn: Arc::default() }
+    }
+
+    /// The last whole note; none if the file is not there or empty.
+    ///
+    /// # Errors
+    /// It cannot be read, or does not hold checkpoints.
+    pub async fn newest(&self) -> Result<Option<SignedNote>, AnchorFileError> {
+        self.in_background("read", newest).await
+    }
+
+    /// Appends a note and makes it durable.
+    ///
+    /// # Errors
+    /// It cannot be written, and is not in the file then; or the file does not hold checkpoints.
+    pub async fn append(&self, note: &SignedNote) -> Result<(), AnchorFileError> {
+        let text = series::appended(note);
+        self.in_background("written", move |path, origin| append(path, origin, &text)).await
+    }
+
+    async fn in_background<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        act: impl FnOnce(&Path, &NoteName) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, AnchorFileError> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let (path, origin) = (self.path.clone(), self.origin.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            act(&path, &origin)
+        });
+        let done = done.await.unwrap_or_else(|error| Err(Fault::Io(io::Error::other(error))));
+        done.map_err(|fault| fault.of(&self.path, doing))
+    }
+}
+
+enum Fault {
+    Io(io::Error),
+    Exposed(u32),
+    NotCheckpoints(Malformed),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(why: Malformed) -> Self {
+        Self::NotCheckpoints(why)
+    }
+}
+
+impl Fault {
+    fn of(self, path: &Path, doing: &'static str) -> AnchorFileError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(source) => AnchorFileError::Inaccessible { path, doing, source },
+            Self::Exposed(mode) => AnchorFileError::Exposed { path, mode },
+            Self::NotCheckpoints(why) => AnchorFileError::NotCheckpoints { path, why },
+        }
+    }
+}
+
+fn newest(path: &Path, origin: &NoteName) -> Result<Option<SignedNote>, Fault> {
+    match File::open(path) {
+        Ok(mut file) => Ok(Tail::read(&mut file, origin)?.newest),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn append(path: &Path, origin: &NoteName, text: &str) -> Result<(), Fault> {
+    let (mut file, is_new) = open(path)?;
+    let mode = file.metadata()?.permissions().mode() & 0o777;
+    if mode & MODE_OTHERS != 0 {
+        return Err(Fault::Exposed(mode));
+    }
+    let Tail { whole, length, .. } = Tail::read(&mut file, origin)?;
+    if whole < length {
+        file.set_len(whole)?;
+    }
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // The next append would cut it off too.
+        let _ = file.set_len(whole);
+        return Err(error.into());
+    }
+    if is_new {
+        sync_directory(path)?;
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).mode(MODE);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok((options.open(path)?, false)),
+        created => Ok((created?, true)),
+    }
+}
+
+/// The end of the file.
+struct Tail {
+    newest: Option<SignedNote>,
+    /// Where the last whole note ends.
+    whole: u64,
+    length: u64,
+}
+
+impl Tail {
+    fn read(file: &mut File, origin: &NoteName) -> Result<Self, Fault> {
+        let length = file.metadata()?.len();
+        let begin = length.saturating_sub(TAIL_BYTES);
+        file.seek(SeekFrom::Start(begin))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        let last = series::last_whole(&bytes);
+        let rest = bytes.get(last.map_or(0, |(_, end)| end)..).unwrap_or_default();
+        if !may_be_half_written(rest, origin) {
+            return Err(
+                Malformed("what is behind its last whole checkpoint is not the beginning of another one").into()
+            );
+        }
+        let Some((note, end)) = last else { return Ok(Self { newest: None, whole: 0, length }) };
+        let text = bytes.get(note..end.saturating_sub(1)).unwrap_or_default();
+        let text = std::str::from_utf8(text).map_err(|_| Malformed("it is not UTF-8"))?;
+        Ok(Self { newest: Some(text.parse()?), whole: begin + end as u64, length })
+    }
+}
+
+/// Whether these bytes can be the beginning of a note of this journal, which is all that may ever be cut off. A wrong path
+/// must not cost a file.
+fn may_be_half_written(bytes: &[u8], origin: &NoteName) -> bool {
+    let first_line = format!("{origin}\n");
+    bytes.len() < OWN_NOTE_BYTES_MAX && bytes.iter().zip(first_line.as_bytes()).all(|(found, ours)| found == ours)
+}

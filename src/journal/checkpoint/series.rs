@@ -1,0 +1,78 @@
+//! Files of checkpoints: one, or many that were appended, each followed by a blank line.
+
+use std::{fs::File, io::Read as _, path::Path};
+
+use super::{AnchorFileError, Malformed, SignedNote};
+
+/// Largest file of checkpoints that is read whole: a checkpoint a minute for two years.
+pub const ANCHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// What begins a signature line, and no line of a checkpoint's text that rootgate writes.
+const SIGNATURE: &str = "— ";
+
+/// Every checkpoint in a file, in its order; at least one.
+///
+/// # Errors
+/// The file cannot be read, holds none, or holds anything else.
+pub fn read_checkpoints(path: &Path) -> Result<Vec<SignedNote>, AnchorFileError> {
+    let failed = |source| AnchorFileError::Inaccessible { path: path.to_owned(), doing: "read", source };
+    let wrong = |why| AnchorFileError::NotCheckpoints { path: path.to_owned(), why };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(ANCHOR_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > ANCHOR_BYTES_MAX {
+        return Err(wrong(Malformed("it has more than 256 MiB")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| wrong(Malformed("it is not UTF-8")))?;
+    parse(&text).map_err(wrong)
+}
+
+/// Many notes: as they are appended, or a single one without the blank line behind it.
+pub(super) fn parse(text: &str) -> Result<Vec<SignedNote>, Malformed> {
+    let mut rest = text;
+    let mut notes = Vec::new();
+    while !rest.is_empty() {
+        let (note, behind) = match end_of_first(rest) {
+            Some(end) => rest.split_at_checked(end).unwrap_or((rest, "")),
+            None => (rest, ""),
+        };
+        notes.push(note.parse()?);
+        rest = behind.strip_prefix('\n').unwrap_or(behind);
+    }
+    if notes.is_empty() { Err(Malformed("it holds no checkpoint")) } else { Ok(notes) }
+}
+
+/// Where the first note ends: behind its last signature line, before the blank line.
+fn end_of_first(text: &str) -> Option<usize> {
+    let mut at = 0;
+    let mut is_signature = false;
+    for line in text.split_inclusive('\n') {
+        if line == "\n" && is_signature {
+            return Some(at);
+        }
+        is_signature = line.starts_with(SIGNATURE);
+        at += line.len();
+    }
+    None
+}
+
+/// A note as it is appended.
+pub(super) fn appended(note: &SignedNote) -> String {
+    format!("{note}\n")
+}
+
+/// The end of a file: where its last whole note begins and ends, the blank line behind it counted in. None if there is no
+/// whole note.
+pub(super) fn last_whole(tail: &[u8]) -> Option<(usize, usize)> {
+    let mut bounds = (None, 0);
+    let mut at = 0;
+    let mut is_signature = false;
+    for line in tail.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        if line == b"\n" && is_signature {
+            bounds = (Some(bounds.1), at);
+        }
+        is_signature = line.starts_with(SIGNATURE.as_bytes()) && line.ends_with(b"\n");
+    }
+    bounds.0.map(|begin| (begin, bounds.1))
+}
