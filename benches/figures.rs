@@ -5,9 +5,10 @@
 //! - what the gateway adds to a call: `AssumeRoot` through it, against `sts:AssumeRoot` by the SDK on the same simulator,
 //!   taken in turns. Once with the journal on a disk and once in memory (`/dev/shm`), so that fsync is counted apart.
 //! - how many AWS calls each act waits for, one after another
+//! - how many records of an export are verified a second on one core
 //!
 //! It measures and prints; times and memory it does not judge, since a busy machine is no defect. More AWS calls than aimed
-//! are one, and fail the bench. `cargo bench --bench figures -- calls` runs that section alone.
+//! are one, and fail the bench. `cargo bench --bench figures -- calls` runs that section alone, `-- verify` that of exports.
 
 #![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
 #![allow(
@@ -24,6 +25,8 @@ mod calls;
 mod documents;
 #[path = "../tests/support/pki.rs"]
 mod pki;
+#[path = "figures/verify.rs"]
+mod verify;
 
 use std::{
     fs,
@@ -61,17 +64,23 @@ async fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider().install_default().unwrap();
     let aws = Simulator::start(Scenario::example()).await.unwrap();
     println!("rootgate figures ({} cores)\n", std::thread::available_parallelism().map_or(0, usize::from));
-    if std::env::args().any(|argument| argument == "calls") {
+    let only = |section: &str| std::env::args().any(|argument| argument == section);
+    if only("calls") {
         return judge(calls::critical_paths(&aws).await);
     }
-    starts(&aws).await;
     // Not on the machine's /tmp, which is often in memory.
     fs::create_dir_all("target").unwrap();
+    if only("verify") {
+        verify::exports(tempfile::tempdir_in("target").unwrap().path());
+        return ExitCode::SUCCESS;
+    }
+    starts(&aws).await;
     for (place, folder) in [("disk", tempfile::tempdir_in("target").unwrap()), ("memory", memory_folder())] {
         overhead(&aws, place, &folder).await;
     }
     let within = calls::critical_paths(&aws).await;
     aws.stop().await;
+    verify::exports(tempfile::tempdir_in("target").unwrap().path());
     lockout_analysis();
     judge(within)
 }

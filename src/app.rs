@@ -97,7 +97,7 @@ impl App {
         let reader = background::tree_reader(&config, &platform);
         let anchors = checkpoints::anchors(&config, &platform);
         let aws = Aws::new(platform, config.aws.account_cache_ttl, broker_roles(&config));
-        let opened = Journal::open(&config.journal.path, Arc::clone(&deps.clock)).await?;
+        let opened = Journal::open(&config.journal.location, Arc::clone(&deps.clock)).await?;
         let journal = opened.journal;
         for intent in &opened.interrupted {
             tracing::error!(
@@ -121,6 +121,7 @@ impl App {
             organization: Arc::clone(&organization),
             clock: Arc::clone(&deps.clock),
             journal: journal.clone(),
+            checkpointer: checkpointer.clone(),
             aws,
             rules: target_rules(&config),
             slots: Slots::new(config.server.limits.operations_in_flight_max),

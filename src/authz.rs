@@ -10,6 +10,7 @@
 //! any evaluation error is a denial and an alarm. A [`Permit`] is the proof that an act was allowed, and can be made
 //! nowhere else.
 
+mod digest;
 mod engine;
 mod entities;
 mod explanation;
@@ -26,6 +27,7 @@ mod source;
 mod testing;
 mod tree;
 
+pub use digest::OperationDigest;
 pub use engine::{Denial, Engine};
 pub use entities::Groups;
 pub use explanation::{AccountFacts, Deciding, Effect, Explanation, NearMiss, PlacementFacts, Unmet};
@@ -37,7 +39,7 @@ pub use tree::{Member, Placement, Tree, TreeErrors, Unit};
 
 use std::collections::BTreeSet;
 
-use crate::types::{AccountId, BucketName, Etag, Kind, QueueRef, Reason, Region, TaskPolicy, Ticket};
+use crate::types::{AccountId, BucketName, Etag, Kind, QueueRef, Reason, Region, RequestId, TaskPolicy, Ticket};
 
 /// What an operation tells about itself, so that it can be judged and recorded.
 pub trait Ask {
@@ -88,6 +90,8 @@ pub struct Terms {
     pub validate_only: bool,
     /// Act only on the state with this digest.
     pub etag: Option<Etag>,
+    /// What a repetition of the same request is known by.
+    pub request_id: Option<RequestId>,
 }
 
 /// What an operation acts on.

@@ -20,7 +20,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{Config, ConfigError, ConfigErrors, Environment},
-    journal::command::JournalCommand,
+    journal::{
+        ArchiveError, CheckpointError, ExportError, ReadError, VerifyError,
+        command::{CommandError, JournalCommand, Printing},
+    },
 };
 
 /// The examples at the end of a command's help.
@@ -165,7 +168,7 @@ where
     let result = match command {
         Command::Serve(args) => serve::run(&args, environment).await,
         Command::Check(args) => check::run(&args, environment, output).await,
-        Command::Journal { command } => verify(command, output).await,
+        Command::Journal { command } => journal(command, output).await,
         Command::Lockout(args) => lockout::run(&args, std::io::stdin().lock(), output),
         Command::Credentials(args) => credentials::run(&args, std::io::stdout().is_terminal(), output).await,
         Command::Policy { command } => policy::run(&command, output),
@@ -180,13 +183,47 @@ where
     }
 }
 
-async fn verify(command: JournalCommand, output: &mut Output<'_>) -> Result<Exit, Failure> {
-    match crate::journal::command::run(command, output.out()).await {
+async fn journal(command: JournalCommand, output: &mut Output<'_>) -> Result<Exit, Failure> {
+    let out = match command.printing() {
+        Printing::Answer => output.out(),
+        Printing::Text => output.text(),
+        Printing::Bytes => output.bytes(),
+    };
+    match crate::journal::command::run(command, out).await {
         Ok(ExitCode::SUCCESS) => Ok(Exit::Ok),
         // The command has printed what does not verify.
         Ok(_) => Ok(Exit::Failure),
-        Err(error) if error.is_finding() => Err(Failure::new(Exit::Failure, chain(&error))),
-        Err(error) => Err(Failure::new(Exit::NoInput, chain(&error))),
+        Err(error) => Err(Failure::new(exit_of(&error), chain(&error))),
+    }
+}
+
+fn exit_of(error: &CommandError) -> Exit {
+    match error {
+        CommandError::Range { .. } => Exit::Usage,
+        CommandError::NoBackup
+        | CommandError::Backup(ReadError::Tampered { .. })
+        | CommandError::Journal(VerifyError::Tampered { .. })
+        | CommandError::Export(ExportError::Tampered { .. })
+        | CommandError::File(_)
+        | CommandError::Interrupted
+        | CommandError::Output(_) => Exit::Failure,
+        CommandError::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_)) => {
+            Exit::Failure
+        }
+        CommandError::Unproven(unproven) if matches!(unproven.source, CheckpointError::BadSignature(_)) => {
+            Exit::Failure
+        }
+        CommandError::Unsigned(error) if error.is_rollback() => Exit::Failure,
+        CommandError::Backup(_)
+        | CommandError::Journal(_)
+        | CommandError::Export(_)
+        | CommandError::NoExport(_)
+        | CommandError::Key(_)
+        | CommandError::Checkpoints(_)
+        | CommandError::Unproven(_)
+        | CommandError::Unsigned(_)
+        | CommandError::Unarchived(_)
+        | CommandError::Reconcile(_) => Exit::NoInput,
     }
 }
 

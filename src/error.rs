@@ -1,14 +1,21 @@
 //! What can go wrong, for two audiences: a stable reason with public words for the caller, and private words for the
 //! journal and the log.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod recorded;
+
+pub use recorded::RecordedError;
+
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 use crate::types::{AccountId, Violation};
 
 /// Why an act was not done, or not known to be done. `name` is the `reason` of the `google.rpc.ErrorInfo`, and stable.
 ///
 /// The one table to gRPC codes is in `rpc/status.rs`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorReason {
     /// No identity was proven.
     Unauthenticated,
@@ -24,6 +31,12 @@ pub enum ErrorReason {
     RateLimited,
     /// Another operation works on the same target.
     ResourceBusy,
+    /// The request id stands for another request of the same caller.
+    RequestIdReused,
+    /// The request with this id still runs.
+    RequestInFlight,
+    /// The credentials that this request asked for were handed out before, and are stored nowhere.
+    AlreadyIssued,
     /// The journal cannot be written, so nothing may be done.
     JournalUnavailable,
     /// The gateway is stopping.
@@ -112,6 +125,9 @@ impl ErrorReason {
             Self::Overloaded => "OVERLOADED",
             Self::RateLimited => "RATE_LIMITED",
             Self::ResourceBusy => "RESOURCE_BUSY",
+            Self::RequestIdReused => "REQUEST_ID_REUSED",
+            Self::RequestInFlight => "REQUEST_IN_FLIGHT",
+            Self::AlreadyIssued => "ALREADY_ISSUED",
             Self::JournalUnavailable => "JOURNAL_UNAVAILABLE",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::ManagementAccount => "MANAGEMENT_ACCOUNT",
@@ -151,15 +167,70 @@ impl ErrorReason {
             Self::Internal => "INTERNAL",
         }
     }
+
+    /// Whether the very same request can succeed a moment later. An act that ends so has changed nothing: where that is not
+    /// certain, the reason is [`ErrorReason::OutcomeUnknown`] or [`ErrorReason::Incomplete`].
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Overloaded
+            | Self::RateLimited
+            | Self::ResourceBusy
+            | Self::RequestInFlight
+            | Self::JournalUnavailable
+            | Self::ShuttingDown
+            | Self::GatewayCredentials
+            | Self::AwsThrottled
+            | Self::AwsUnavailable
+            | Self::AwsConflict
+            | Self::SessionExpired => true,
+            Self::Unauthenticated
+            | Self::PermissionDenied
+            | Self::InvalidRequest
+            | Self::NotServed
+            | Self::RequestIdReused
+            | Self::AlreadyIssued
+            | Self::ManagementAccount
+            | Self::OwnAccount
+            | Self::ProtectedAccount
+            | Self::AccountNotInOrganization
+            | Self::AccountNotActive
+            | Self::RegionNotAllowed
+            | Self::BucketNotFound
+            | Self::QueueNotFound
+            | Self::AwsNotFound
+            | Self::WrongRegion
+            | Self::FeatureNotEnabled
+            | Self::TrustedAccessNotEnabled
+            | Self::ScpDeny
+            | Self::RcpDeny
+            | Self::AwsAccessDenied
+            | Self::AwsRejected
+            | Self::AwsRefused
+            | Self::AwsMisconfigured
+            | Self::RegionDisabled
+            | Self::StaleEtag
+            | Self::PolicyNotUnderstood
+            | Self::StatementNotFound
+            | Self::WouldLock
+            | Self::WouldExpose
+            | Self::BackupNotFound
+            | Self::CheckpointsNotConfigured
+            | Self::TaskNotOffered
+            | Self::Incomplete
+            | Self::OutcomeUnknown
+            | Self::Internal => false,
+        }
+    }
 }
 
 /// What the caller can do about it: words and the page that they come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Help {
+pub struct Help<'a> {
     /// The fix.
-    pub words: &'static str,
+    pub words: &'a str,
     /// Where it is documented.
-    pub url: &'static str,
+    pub url: &'a str,
 }
 
 /// An act that was not done, or is not known to be done.
@@ -175,9 +246,10 @@ struct Facts {
     public: String,
     private: Option<String>,
     violations: Vec<Violation>,
-    metadata: BTreeMap<&'static str, String>,
+    metadata: BTreeMap<Cow<'static, str>, String>,
     retry_after: Option<Duration>,
-    help: Option<Help>,
+    /// Words and page.
+    help: Option<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
 impl Error {
@@ -221,7 +293,7 @@ impl Error {
     /// Adds a machine-readable fact for the caller.
     #[must_use]
     pub fn with_metadata(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.0.metadata.insert(key, value.into());
+        self.0.metadata.insert(Cow::Borrowed(key), value.into());
         self
     }
 
@@ -243,8 +315,8 @@ impl Error {
 
     /// Adds the fix.
     #[must_use]
-    pub fn with_help(mut self, help: Help) -> Self {
-        self.0.help = Some(help);
+    pub fn with_help(mut self, help: Help<'static>) -> Self {
+        self.0.help = Some((Cow::Borrowed(help.words), Cow::Borrowed(help.url)));
         self
     }
 
@@ -268,7 +340,7 @@ impl Error {
 
     /// Machine-readable facts.
     #[must_use]
-    pub fn metadata(&self) -> &BTreeMap<&'static str, String> {
+    pub fn metadata(&self) -> &BTreeMap<Cow<'static, str>, String> {
         &self.0.metadata
     }
 
@@ -280,8 +352,8 @@ impl Error {
 
     /// The fix.
     #[must_use]
-    pub fn help(&self) -> Option<Help> {
-        self.0.help
+    pub fn help(&self) -> Option<Help<'_>> {
+        self.0.help.as_ref().map(|(words, url)| Help { words, url })
     }
 }
 

@@ -1,26 +1,32 @@
 //! The one place that decides.
 //!
-//! Slot, caller, turn, operation, policy, target, lock: whatever fails there is a refusal, and recorded. Then intent, act,
-//! outcome. All of it runs in a detached, tracked task, so that a caller's deadline or disconnect never parts an act
-//! from its outcome record.
+//! Slot, caller, turn, operation, policy, request id, rate, target: whatever fails there is a refusal, and recorded. Then
+//! intent, act, outcome. The intent takes the target and the request id for the act alone. All of it runs in a detached,
+//! tracked task, so that a caller's deadline or disconnect never parts an act from its outcome record.
 //!
-//! Approvals and idempotency records will stand between policy and lock.
+//! Approvals will stand between policy and request id.
 
+mod act;
+mod answer;
 mod backups;
 mod callers;
 mod failures;
 mod flood;
 mod journal_reader;
+mod kept;
 mod limits;
-mod locks;
 mod rates;
 mod records;
 mod refusals;
+mod requests;
+mod running;
 mod targets;
 
+pub use crate::journal::Position;
+pub use answer::{Answer, Done, Kept};
 pub use callers::CallerLimits;
 pub use limits::Slots;
-pub use records::Receipt;
+pub use records::Evidence;
 pub use targets::TargetRules;
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc};
@@ -32,24 +38,24 @@ use tracing::Instrument;
 
 use crate::{
     authn::{AuthnFailure, Caller},
-    authz::{Ask, Circumstances, Engine, Permit},
-    aws::{Aws, Trail},
+    authz::{Circumstances, Engine, Permit},
+    aws::Aws,
     clock::{Clock, Rate},
     error::{Error, ErrorReason},
-    journal::{CallerRecord, Event, Journal},
+    journal::{CallerRecord, Checkpointer, Journal},
     ops::{Explainer, Means, Operation},
     organization::Keeper,
     types::{Current, Kind, OperationId},
 };
 
 use self::{
-    backups::{JournalBackups, StoredBackups},
+    backups::StoredBackups,
     callers::{Callers, Turn},
-    failures::{out_of_time, panicked, permission_denied, unauthenticated, unrecorded},
+    failures::{panicked_before, permission_denied, unauthenticated},
     flood::Flood,
     journal_reader::StoredRecords,
-    locks::Locks,
     rates::KindRates,
+    running::Running,
 };
 
 /// Decides, acts and records. See the module.
@@ -58,12 +64,13 @@ pub struct Gate {
     organization: Arc<Keeper>,
     clock: Arc<dyn Clock>,
     journal: Journal,
+    records: StoredRecords,
     aws: Aws,
     rules: TargetRules,
     slots: Slots,
     callers: Callers,
     kinds: KindRates,
-    locks: Locks,
+    running: Running,
     flood: Arc<Flood>,
     tasks: TaskTracker,
 }
@@ -78,6 +85,8 @@ pub struct GateParts {
     pub clock: Arc<dyn Clock>,
     /// Where everything is recorded.
     pub journal: Journal,
+    /// Signs where it ends, if there is a key for that.
+    pub checkpointer: Option<Arc<Checkpointer>>,
     /// The hold on AWS.
     pub aws: Aws,
     /// Targets that no act may reach.
@@ -115,16 +124,6 @@ pub struct Claims {
     pub ticket: String,
 }
 
-/// An act that was carried through.
-pub struct Done<T> {
-    /// What the caller gets back.
-    pub output: T,
-    /// Where it is recorded.
-    pub receipt: Receipt,
-    /// Set if not all of it was done; the answer is then this error, with the output in its details.
-    pub shortfall: Option<Error>,
-}
-
 /// A refusal on its way into the journal.
 struct Refused {
     error: Error,
@@ -137,18 +136,34 @@ impl Gate {
     /// A gate of these parts, in which nothing has happened yet.
     #[must_use]
     pub fn new(parts: GateParts) -> Self {
-        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates } = parts;
+        let records = StoredRecords::new(parts.journal.clone(), parts.checkpointer);
+        let GateParts { policies, organization, clock, journal, aws, rules, slots, caller_limits, kind_rates, .. } =
+            parts;
         let flood = Arc::<Flood>::default();
         let (callers, kinds) = (Callers::new(caller_limits, Arc::clone(&flood)), KindRates::new(kind_rates));
-        let (locks, tasks) = (Locks::default(), TaskTracker::new());
-        Self { policies, organization, clock, journal, aws, rules, slots, callers, kinds, locks, flood, tasks }
+        let (running, tasks) = (Running::default(), TaskTracker::new());
+        Self {
+            policies,
+            organization,
+            clock,
+            journal,
+            records,
+            aws,
+            rules,
+            slots,
+            callers,
+            kinds,
+            running,
+            flood,
+            tasks,
+        }
     }
 
     /// Decides, and if the answer is yes, acts.
     ///
     /// # Errors
     /// Why nothing was done, or why it is not known whether it was.
-    pub async fn run<O: Operation>(self: &Arc<Self>, asked: Asked<O>) -> Result<Done<O::Output>, Error> {
+    pub async fn run<O: Operation, A: Answer<O>>(self: &Arc<Self>, asked: Asked<O>) -> Result<Done<A>, Error> {
         let gate = Arc::clone(self);
         self.detached(async move { gate.decide(asked).await }).await?
     }
@@ -207,7 +222,7 @@ impl Gate {
         &self.aws
     }
 
-    async fn decide<O: Operation>(&self, asked: Asked<O>) -> Result<Done<O::Output>, Error> {
+    async fn decide<O: Operation, A: Answer<O>>(&self, asked: Asked<O>) -> Result<Done<A>, Error> {
         let id = OperationId::generate();
         let Asked { caller, operation, claims } = asked;
         let (caller, _turn) = match self.admit(caller) {
@@ -219,28 +234,27 @@ impl Gate {
         let now = self.clock.now();
         let at = Circumstances { now, tree: self.organization.tree(now) };
         let record = Box::new(records::caller(&caller));
-        // Boxed: it is large, with the calls about the target in it.
-        let permit = Box::pin(self.permit(caller, operation, &policies, &at));
-        let permit = AssertUnwindSafe(permit).catch_unwind().await;
+        let permit = AssertUnwindSafe(async { self.authorize(caller, operation, &policies, &at) }).catch_unwind().await;
         let permit = permit.unwrap_or_else(|_panic| {
-            let error = Error::internal("the decision ended in a panic before the act");
-            Err(Refused { error, caller: Some(record), policies: Vec::new() })
+            Err(Refused { error: panicked_before(), caller: Some(record), policies: Vec::new() })
         });
         let permit = match permit {
             Ok(permit) => permit,
             Err(refused) => return Err(self.record_refusal(id, claims, refused).await),
         };
-        let lock =
-            if limits::exclusive(O::KIND) { self.locks.take(&permit.operation().target()).map(Some) } else { Ok(None) };
-        let _lock = match lock {
-            Ok(lock) => lock,
-            Err(error) => return Err(self.record_refusal(id, claims, refused(&permit, error)).await),
-        };
-        let (backups, journal) = (StoredBackups(&self.journal), StoredRecords(&self.journal));
+        let backups = StoredBackups(&self.journal);
         let explainer = Explainer::new(&policies, &at);
-        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &journal, now };
+        let means = Means { aws: &self.aws, explainer, backups: &backups, journal: &self.records, now };
         // Boxed: the future of an act is large, and lives in the task for long.
-        Box::pin(self.act(id, &permit, means)).await
+        match Box::pin(self.carry_out(id, &permit, means)).await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                let error = error.about(permit.operation().target().account());
+                let (caller, policies) = (records::caller(permit.caller()), permit.policies().to_vec());
+                let refused = Refused { error, caller: Some(Box::new(caller)), policies };
+                Err(self.record_refusal(id, claims, refused).await)
+            }
+        }
     }
 
     /// Somebody, whose turn it is.
@@ -254,8 +268,8 @@ impl Gate {
         }
     }
 
-    /// Everything that has to be right before an act: operation, policy, rate, target.
-    async fn permit<O: Operation>(
+    /// A well-formed operation that policy allows.
+    fn authorize<O: Operation>(
         &self,
         caller: Caller,
         operation: Result<O, Error>,
@@ -266,76 +280,22 @@ impl Gate {
         let malformed = |error| Refused { error, caller: Some(record.clone()), policies: Vec::new() };
         let operation = operation.map_err(malformed)?;
         let account = operation.target().account();
-        let permit = policies.authorize(operation, caller, at).map_err(|denial| {
+        policies.authorize(operation, caller, at).map_err(|denial| {
             let error = permission_denied(O::KIND, &denial).about(account);
             Refused { error, caller: Some(record), policies: denial.policies }
-        })?;
-        if let Err(error) = self.kinds.take(O::KIND) {
-            return Err(refused(&permit, error.about(account)));
-        }
+        })
+    }
+
+    /// What has to be right beside before an act: rate and target.
+    async fn reach<O: Operation>(&self, permit: &Permit<O>) -> Result<(), Error> {
+        self.kinds.take(O::KIND)?;
         if !limits::reaches_account(O::KIND) {
-            return Ok(permit);
+            return Ok(());
         }
         // Only the permitted may learn whether an account exists, and in what state it is.
         let check = timeout(limits::TARGET_CHECK_LIMIT, targets::check(&self.rules, &self.aws, permit.operation()));
-        let checked = check.await.unwrap_or_else(|_elapsed| {
+        check.await.unwrap_or_else(|_elapsed| {
             Err(Error::new(ErrorReason::AwsUnavailable, "AWS did not say in time what this account is"))
-        });
-        match checked {
-            Ok(()) => Ok(permit),
-            Err(error) => Err(refused(&permit, error.about(account))),
-        }
+        })
     }
-
-    /// Intent, act, outcome.
-    async fn act<O: Operation>(
-        &self,
-        id: OperationId,
-        permit: &Permit<O>,
-        means: Means<'_>,
-    ) -> Result<Done<O::Output>, Error> {
-        let intent = self.journal.append(Event::Intent(records::intent(id, permit))).await;
-        // No durable intent, no act.
-        let intent = intent.map_err(|error| unrecorded(&error))?;
-        let backups = JournalBackups::new(self.journal.clone(), id, intent.index, permit);
-        let trail = Trail::for_operation(id, Arc::new(backups));
-        let plans = permit.operation().terms().is_some_and(|terms| terms.validate_only);
-        let trail = if plans { trail.planning() } else { trail };
-        let act = async {
-            let output = O::act(permit, means, &trail).await?;
-            Ok((O::conclude(&output), output))
-        };
-        let result = match timeout(limits::time_limit(O::KIND), AssertUnwindSafe(act).catch_unwind()).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_panic)) => Err(panicked(O::KIND, &trail)),
-            Err(_elapsed) => Err(out_of_time(O::KIND, &trail)),
-        };
-        let account = permit.operation().target().account();
-        let result = result.map_err(|error: Error| error.about(account));
-        let conclusion = result.as_ref().map(|(conclusion, _)| conclusion);
-        let outcome = records::outcome(id, intent.index, conclusion, &trail);
-        let result_word = outcome.result;
-        let position = self.journal.append_until_durable(Event::Outcome(outcome)).await;
-        tracing::info!(
-            operation = O::KIND.name(),
-            operation_id = %id,
-            caller = permit.caller().subject(),
-            account = account.map(tracing::field::display),
-            result = ?result_word,
-            journal_index = position.index,
-            "acted"
-        );
-        let receipt = Receipt::new(id, position, &trail);
-        match result {
-            Ok((conclusion, output)) => {
-                let shortfall = conclusion.shortfall.map(|error| receipt.attach(error.about(account)));
-                Ok(Done { output, receipt, shortfall })
-            }
-            Err(error) => Err(receipt.attach(error)),
-        }
-    }
-}
-
-fn refused<O: Ask>(permit: &Permit<O>, error: Error) -> Refused {
-    Refused { error, caller: Some(Box::new(records::caller(permit.caller()))), policies: permit.policies().to_vec() }
 }

@@ -29,12 +29,14 @@
 //! `reconcile` compares with CloudTrail. Where all of it is kept is the `store`.
 
 mod append;
+mod archive;
 mod backups;
 mod checkpoint;
 pub mod command;
 mod error;
 mod event;
 mod expiry;
+mod export;
 mod list;
 mod open;
 mod query;
@@ -46,6 +48,7 @@ mod watchdog;
 mod writer;
 
 pub use crate::store::{BODY_BYTES_MAX, OpenError, POLICY_BYTES_MAX, PolicyBackup, RecordHash, WriteFailure};
+pub use archive::{ArchiveError, Archived, archive};
 pub use backups::{BACKUPS_MAX, BackupQuery, ReadError, read_backup};
 pub use checkpoint::{
     ANCHOR_BYTES_MAX, AnchorFile, AnchorFileError, Checkpoint, CheckpointError, CheckpointKey, CheckpointVerifier,
@@ -56,13 +59,14 @@ pub use event::{
     AwsCallRecord, Backup, CallerRecord, ErrorRecord, Event, Intent, Outcome, OutcomeResult, Refusal, RequestClaim,
     RequestEnd,
 };
+pub use export::{ExportFailure, FileError, Format};
 pub use list::{LIST_RECORDS_MAX, ListedRecord, list};
 pub use open::{InterruptedIntent, Opened};
 pub use query::{Record, RecordPage, RecordQuery};
 pub use reconcile::ReconcileError;
 pub use record::{Expectation, ParseError, Position};
 pub use requests::{RecordedOutcome, RecordedRequest};
-pub use verify::{Fault, OpenIntent, Verified, VerifyError, verify};
+pub use verify::{ExportError, ExportSource, Fault, OpenIntent, Place, Verified, VerifyError, verify, verify_exports};
 
 use std::{sync::Arc, time::Duration};
 

@@ -8,8 +8,8 @@ use rootgate::{
 };
 
 fn main() -> ExitCode {
-    let (mut out, mut err) = (anstream::stdout(), anstream::stderr());
-    let mut output = Output::new(&mut out, &mut err);
+    let (mut out, mut bytes, mut err) = (anstream::stdout(), std::io::stdout(), anstream::stderr());
+    let mut output = Output::new(&mut out, &mut err).with_bytes(&mut bytes);
     // First of all: whoever builds TLS before would choose a provider by chance.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         output.error("another cryptography provider is installed already (this is a defect of rootgate)");

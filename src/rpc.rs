@@ -19,12 +19,12 @@ use tonic::{Request, Response, Status};
 use crate::{
     authn::Authentication,
     error::Error,
-    gate::{Asked, Claims, Done, Gate},
+    gate::{Answer, Asked, Claims, Done, Gate},
     ops::{Operation, SessionDuration},
     pb::{self, root_access_service_server::RootAccessService},
 };
 
-use self::convert::Common;
+use self::{convert::Common, reply::Reply};
 
 /// Life of the credentials that `AssumeRoot` hands out.
 #[derive(Clone, Copy, Debug)]
@@ -48,30 +48,32 @@ impl RootAccess {
         Self { gate, durations }
     }
 
-    async fn answer<M: Common, O: Operation, R>(
+    async fn answer<M: Common, O: Operation, A: Answer<O> + Reply>(
         &self,
         rpc: &'static str,
         request: Request<M>,
         parse: impl FnOnce(&M) -> Result<O, Error>,
-        reply: impl FnOnce(Done<O::Output>) -> Result<R, Status>,
-    ) -> Result<Response<R>, Status> {
-        answer(&self.gate, rpc, request, parse, reply).await
+    ) -> Result<Response<A>, Status> {
+        answer(&self.gate, rpc, request, parse).await
     }
 }
 
 /// The way of every request.
-async fn answer<M: Common, O: Operation, R>(
+async fn answer<M: Common, O: Operation, A: Answer<O> + Reply>(
     gate: &Arc<Gate>,
     rpc: &'static str,
     request: Request<M>,
     parse: impl FnOnce(&M) -> Result<O, Error>,
-    reply: impl FnOnce(Done<O::Output>) -> Result<R, Status>,
-) -> Result<Response<R>, Status> {
+) -> Result<Response<A>, Status> {
     let (_, extensions, message) = request.into_parts();
     let caller = Authentication::of(&extensions);
     let asked = Asked { caller, operation: parse(&message), claims: claims(rpc, &message) };
-    let done = gate.run(asked).await.map_err(|error| status(&error))?;
-    reply(done).map(Response::new)
+    let Done::<A> { answer, shortfall } = gate.run(asked).await.map_err(|error| status(&error))?;
+    match shortfall {
+        None => Ok(Response::new(answer)),
+        // An error, so that nobody takes part for all; what was done rides in its details.
+        Some(error) => Err(status_with(&error, Some(answer.detail()))),
+    }
 }
 
 fn claims<M: Common>(rpc: &'static str, message: &M) -> Claims {
@@ -91,65 +93,62 @@ impl RootAccessService for RootAccess {
         request: Request<pb::AssumeRootRequest>,
     ) -> Result<Response<pb::AssumeRootResponse>, Status> {
         let durations = self.durations;
-        self.answer("AssumeRoot", request, |message| convert::assume_root(message, durations), reply::assume_root).await
+        self.answer("AssumeRoot", request, |message| convert::assume_root(message, durations)).await
     }
 
     async fn unlock_bucket_policy(
         &self,
         request: Request<pb::UnlockBucketPolicyRequest>,
     ) -> Result<Response<pb::UnlockBucketPolicyResponse>, Status> {
-        self.answer("UnlockBucketPolicy", request, convert::unlock_bucket_policy, reply::unlock_bucket_policy).await
+        self.answer("UnlockBucketPolicy", request, convert::unlock_bucket_policy).await
     }
 
     async fn unlock_queue_policy(
         &self,
         request: Request<pb::UnlockQueuePolicyRequest>,
     ) -> Result<Response<pb::UnlockQueuePolicyResponse>, Status> {
-        self.answer("UnlockQueuePolicy", request, convert::unlock_queue_policy, reply::unlock_queue_policy).await
+        self.answer("UnlockQueuePolicy", request, convert::unlock_queue_policy).await
     }
 
     async fn delete_root_credentials(
         &self,
         request: Request<pb::DeleteRootCredentialsRequest>,
     ) -> Result<Response<pb::DeleteRootCredentialsResponse>, Status> {
-        let rpc = "DeleteRootCredentials";
-        self.answer(rpc, request, convert::delete_root_credentials, reply::delete_root_credentials).await
+        self.answer("DeleteRootCredentials", request, convert::delete_root_credentials).await
     }
 
     async fn allow_password_recovery(
         &self,
         request: Request<pb::AllowPasswordRecoveryRequest>,
     ) -> Result<Response<pb::AllowPasswordRecoveryResponse>, Status> {
-        let rpc = "AllowPasswordRecovery";
-        self.answer(rpc, request, convert::allow_password_recovery, reply::allow_password_recovery).await
+        self.answer("AllowPasswordRecovery", request, convert::allow_password_recovery).await
     }
 
     async fn audit_root_credentials(
         &self,
         request: Request<pb::AuditRootCredentialsRequest>,
     ) -> Result<Response<pb::AuditRootCredentialsResponse>, Status> {
-        let rpc = "AuditRootCredentials";
-        self.answer(rpc, request, convert::audit_root_credentials, reply::audit_root_credentials).await
+        self.answer("AuditRootCredentials", request, convert::audit_root_credentials).await
     }
 
     async fn restore_bucket_policy(
         &self,
         request: Request<pb::RestoreBucketPolicyRequest>,
     ) -> Result<Response<pb::RestoreBucketPolicyResponse>, Status> {
-        self.answer("RestoreBucketPolicy", request, convert::restore_bucket_policy, reply::restore_bucket_policy).await
+        self.answer("RestoreBucketPolicy", request, convert::restore_bucket_policy).await
     }
 
     async fn restore_queue_policy(
         &self,
         request: Request<pb::RestoreQueuePolicyRequest>,
     ) -> Result<Response<pb::RestoreQueuePolicyResponse>, Status> {
-        self.answer("RestoreQueuePolicy", request, convert::restore_queue_policy, reply::restore_queue_policy).await
+        self.answer("RestoreQueuePolicy", request, convert::restore_queue_policy).await
     }
 
     async fn list_policy_backups(
         &self,
         request: Request<pb::ListPolicyBackupsRequest>,
     ) -> Result<Response<pb::ListPolicyBackupsResponse>, Status> {
-        self.answer("ListPolicyBackups", request, convert::list_policy_backups, reply::list_policy_backups).await
+        self.answer("ListPolicyBackups", request, convert::list_policy_backups).await
     }
 }

@@ -12,16 +12,17 @@ mod error;
 mod hash;
 mod location;
 mod model;
+mod postgres;
 mod sqlite;
 
 pub use error::{OpenError, StoreError, WriteFailure};
 pub use hash::RecordHash;
-pub use location::Location;
+pub use location::{Host, Location, LocationError, PostgresLocation};
 pub use model::{
     Additions, BODY_BYTES_MAX, BackupFilter, Instance, IntentKey, NewIntent, NewRecord, NewRequest, POLICY_BYTES_MAX,
     PolicyBackup, RecordFilter, RequestKey, SettledRequest, StoredIntent, StoredRecord, StoredRequest,
 };
-#[cfg(test)]
+pub use postgres::{ServerFault, ServerProblem};
 pub(crate) use sqlite::suffixed;
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
@@ -177,6 +178,7 @@ pub trait Snapshot: Records {
 pub async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenError> {
     match location {
         Location::File(path) => Ok(Arc::new(sqlite::SqliteStore::guarded(path).await?)),
+        Location::Postgres(place) => Ok(Arc::new(postgres::PostgresStore::new(place))),
     }
 }
 
@@ -185,6 +187,7 @@ pub async fn open(location: &Location) -> Result<Arc<dyn Store>, OpenError> {
 pub(crate) async fn open_within(location: &Location, busy_timeout: Duration) -> Result<Arc<dyn Store>, OpenError> {
     match location {
         Location::File(path) => Ok(Arc::new(sqlite::SqliteStore::guarded(path).await?.with_busy_timeout(busy_timeout))),
+        Location::Postgres(place) => Ok(Arc::new(postgres::PostgresStore::new(place))),
     }
 }
 
@@ -195,5 +198,9 @@ pub(crate) async fn open_within(location: &Location, busy_timeout: Duration) -> 
 pub async fn snapshot(location: &Location) -> Result<Box<dyn Snapshot>, OpenError> {
     match location {
         Location::File(path) => sqlite::snapshot(path).await,
+        Location::Postgres(place) => postgres::PostgresStore::new(place).snapshot().await,
     }
 }
+
+#[cfg(test)]
+mod conformance;

@@ -85,7 +85,7 @@ fn account(id: &str) -> AccountId {
 }
 
 const fn planned(validate_only: bool) -> Terms {
-    Terms { validate_only, etag: None }
+    Terms { validate_only, etag: None, request_id: None }
 }
 
 fn unlock_bucket(id: &str, how: How, terms: Terms, ticket: &str) -> UnlockBucketPolicy {

@@ -1,5 +1,5 @@
-//! What keeps things fresh while the gateway runs: files, the organization if it comes from AWS, and no older backups
-//! than the configuration keeps.
+//! What keeps things fresh while the gateway runs: files, the organization if it comes from AWS, and no older backups and
+//! request ids than the configuration keeps.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
     aws::{Platform, TreeReader, TreeReaderSettings},
     clock::{Clock, Timestamp},
     config::{Config, OrganizationConfig},
-    journal::Journal,
+    journal::{AppendError, Journal},
     organization,
 };
 
@@ -54,30 +54,52 @@ pub(super) fn start(parts: ReloadParts, reader: Option<TreeReader>, hang_up: Opt
     if let Some(jwt) = parts.jwt.clone() {
         tokio::spawn(warm_up(jwt));
     }
-    let retention = parts.config.backups.retention;
-    tasks.spawn(expire_backups(parts.journal.clone(), Arc::clone(&parts.clock), retention));
+    let retentions =
+        [(Kept::Backups, parts.config.backups.retention), (Kept::Requests, parts.config.journal.request_ids_kept)];
+    for (kept, retention) in retentions {
+        tasks.spawn(expire(kept, parts.journal.clone(), Arc::clone(&parts.clock), retention));
+    }
     tasks.spawn(Reload::new(parts).run(hang_up));
     tasks
 }
 
-/// Deletes the policies that were kept long enough, now and again and again.
-async fn expire_backups(journal: Journal, clock: Arc<dyn Clock>, retention: Duration) {
+/// Something that the journal keeps beside its records, and not for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// Policies that acts have changed.
+    Backups,
+    /// Ids of requests, with their answers.
+    Requests,
+}
+
+impl Kept {
+    /// Deletes what was recorded before this moment.
+    async fn expire(self, journal: &Journal, older_than: Timestamp) -> Result<u64, AppendError> {
+        match self {
+            Self::Backups => journal.expire_backups(older_than).await,
+            Self::Requests => journal.forget_requests(older_than).await,
+        }
+    }
+}
+
+/// Deletes what was kept long enough, now and again and again.
+async fn expire(kept: Kept, journal: Journal, clock: Arc<dyn Clock>, retention: Duration) {
     let (last_known, since) = (journal.last_recorded_at().unwrap_or_else(|| clock.now()), Instant::now());
     loop {
         let now = clock.now();
         if before(now, since.elapsed() + AHEAD_MAX) > last_known {
-            tracing::warn!(%now, %last_known, "the clock is implausibly far ahead of the journal, so no kept policy is deleted; set the clock right, or start the gateway again if it is right");
+            tracing::warn!(?kept, %now, %last_known, "the clock is implausibly far ahead of the journal, so nothing that is kept is deleted; set the clock right, or start the gateway again if it is right");
             sleep(EXPIRY_INTERVAL).await;
             continue;
         }
-        let pause = match journal.expire_backups(before(now, retention)).await {
+        let pause = match kept.expire(&journal, before(now, retention)).await {
             Ok(0) => EXPIRY_INTERVAL,
             Ok(count) => {
-                tracing::info!(count, "policies that were kept long enough were deleted");
+                tracing::info!(?kept, count, "what was kept long enough was deleted");
                 EXPIRY_INTERVAL
             }
             Err(error) => {
-                tracing::warn!(%error, "policies that were kept long enough cannot be deleted; it is tried again");
+                tracing::warn!(?kept, %error, "what was kept long enough cannot be deleted; it is tried again");
                 EXPIRY_RETRY
             }
         };
@@ -141,7 +163,7 @@ mod tests {
         let first = keep(&journal).await;
         clock.advance(3 * DAY);
         let second = keep(&journal).await;
-        let task = tokio::spawn(expire_backups(journal.clone(), clock.clone(), 2 * DAY));
+        let task = tokio::spawn(expire(Kept::Backups, journal.clone(), clock.clone(), 2 * DAY));
         until_expired(&journal, &first).await;
         assert!(journal.backup(&second).await.unwrap().is_some(), "is not old enough");
         clock.advance(2 * DAY + Duration::from_secs(1));
@@ -165,7 +187,7 @@ mod tests {
                 clock.advance(400 * DAY);
             }
             let journal = Journal::open(&path, clock.clone()).await.unwrap().journal;
-            let task = tokio::spawn(expire_backups(journal.clone(), clock.clone(), 2 * DAY));
+            let task = tokio::spawn(expire(Kept::Backups, journal.clone(), clock.clone(), 2 * DAY));
             sleep(EXPIRY_INTERVAL / 2).await;
             clock.advance(400 * DAY);
             sleep(2 * EXPIRY_INTERVAL).await;

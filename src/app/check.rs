@@ -91,7 +91,7 @@ pub async fn check(config: &Config) -> Result<CheckReport, StartError> {
     let checkpoints = parts.checkpointer.as_deref().zip(config.journal.checkpoint.as_ref());
     Ok(CheckReport {
         listeners: config.listeners.iter().map(ListenerReport::from).collect(),
-        journal: config.journal.path.display().to_string(),
+        journal: config.journal.location.to_string(),
         checkpoints: checkpoints.map(|(checkpointer, config)| CheckpointReport::of(checkpointer, config)),
         policies: parts.engine.policies_count(),
         groups_without_members: groups_without_members(&parts.engine, config),

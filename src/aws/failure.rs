@@ -208,7 +208,7 @@ impl AwsFailure {
 
     /// Reason, words and fix. AWS has one code for six causes of a denial: the message text is a hint for people, and
     /// never grants anything.
-    fn explain(&self) -> (ErrorReason, &'static str, Option<Help>) {
+    fn explain(&self) -> (ErrorReason, &'static str, Option<Help<'static>>) {
         if let Some(denial) = self.denied_to_the_gateway() {
             return denial;
         }
@@ -279,7 +279,7 @@ impl AwsFailure {
         }
     }
 
-    fn explain_status(&self) -> (ErrorReason, &'static str, Option<Help>) {
+    fn explain_status(&self) -> (ErrorReason, &'static str, Option<Help<'static>>) {
         match (self.fate, self.status) {
             (_, Some(301)) => (ErrorReason::WrongRegion, "the bucket is in another region", None),
             (Fate::Refused, Some(403)) => denied(""),

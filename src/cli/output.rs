@@ -11,6 +11,7 @@ use super::Exit;
 pub struct Output<'w> {
     out: Quiet<'w>,
     err: Quiet<'w>,
+    bytes: Option<&'w mut dyn Write>,
 }
 
 /// Printed before an error; the writer takes the colour away where there is no terminal.
@@ -21,12 +22,32 @@ const WARNING_STYLE: Style = AnsiColor::Yellow.on_default().bold();
 impl<'w> Output<'w> {
     /// Prints to these. `err` must take styles away itself where they are not wanted, as `anstream` does.
     pub fn new(out: &'w mut dyn Write, err: &'w mut dyn Write) -> Self {
-        Self { out: Quiet { inner: out, closed: false }, err: Quiet { inner: err, closed: false } }
+        Self { out: Quiet { inner: out, closed: false }, err: Quiet { inner: err, closed: false }, bytes: None }
+    }
+
+    /// Prints what machines read to this: whatever takes styles away takes other control characters away too, and a record
+    /// that lacks one has another hash.
+    #[must_use]
+    pub fn with_bytes(self, bytes: &'w mut dyn Write) -> Self {
+        Self { bytes: Some(bytes), ..self }
     }
 
     /// Standard output.
     pub(super) fn out(&mut self) -> &mut dyn Write {
         &mut self.out
+    }
+
+    /// Standard output for what has no end of its own: says when its reader has gone away.
+    pub(super) fn text(&mut self) -> &mut dyn Write {
+        &mut *self.out.inner
+    }
+
+    /// The same for machines, of which no byte is changed.
+    pub(super) fn bytes(&mut self) -> &mut dyn Write {
+        match &mut self.bytes {
+            Some(bytes) => &mut **bytes,
+            None => &mut *self.out.inner,
+        }
     }
 
     /// Prints an error. If that fails, there is nobody left to tell.

@@ -15,7 +15,7 @@ use toml::{
 use super::{
     error::{Errors, Fault, Reported, printable},
     suggest::nearest,
-    value::{Bounded, duration, integer, path, wrong_type},
+    value::{Bounded, days, duration, integer, path, wrong_type},
 };
 
 /// A table of the file, or the empty one in place of a section that is not there.
@@ -81,6 +81,12 @@ impl<'a> Table<'a> {
 
     pub(super) fn duration(&self, key: &str, bounds: &Bounded<Duration>) -> Result<Duration, Reported> {
         Ok(self.optional(key, |value| duration(value, bounds))?.unwrap_or(bounds.default))
+    }
+
+    /// Whole days.
+    pub(super) fn days(&self, key: &str, bounds: &Bounded<u32>) -> Result<Duration, Reported> {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Ok(DAY * self.optional(key, |value| days(value, bounds))?.unwrap_or(bounds.default))
     }
 
     pub(super) fn integer(&self, key: &str, bounds: &Bounded<u32>) -> Result<u32, Reported> {

@@ -14,6 +14,7 @@ use std::{path::PathBuf, time::Duration};
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Location;
 
 const MINIMAL: &str = r#"[listeners.main]
 listen = "127.0.0.1:8443"
@@ -109,7 +110,7 @@ fn the_minimal_file_gets_every_default() {
     let caller =
         CallerLimitsConfig { operations_per_minute: 60, burst: 20, in_flight_max: 8, refusals_recorded_per_minute: 30 };
     assert_eq!(config.limits, LimitsConfig { caller, operations: [].into() });
-    assert_eq!(config.journal.path, PathBuf::from("/etc/rootgate/journal.db"));
+    assert_eq!(config.journal.location, Location::File(PathBuf::from("/etc/rootgate/journal.db")));
     assert_eq!(config.log, LogConfig { format: LogFormat::Auto, level: LogLevel::Info });
 }
 
@@ -207,7 +208,7 @@ fn load_reads_relative_to_the_folder() {
     let file = folder.path().join("rootgate.toml");
     std::fs::write(&file, MINIMAL).unwrap();
     let config = Config::load(&file).unwrap();
-    assert_eq!(config.journal.path, folder.path().join("journal.db"));
+    assert_eq!(config.journal.location, Location::File(folder.path().join("journal.db")));
     assert_eq!(config.sha256, sha256_hex(MINIMAL.as_bytes()));
 }
 

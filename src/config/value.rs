@@ -54,6 +54,16 @@ pub(super) fn duration(value: &DeValue<'_>, bounds: &Bounded<Duration>) -> Resul
 }
 
 /// A path as it is written, before it is made relative to the configuration's folder.
+/// Whole days, for what is kept so long that hours do not matter.
+pub(super) fn days(value: &DeValue<'_>, bounds: &Bounded<u32>) -> Result<u32, Fault> {
+    const FIX: &str = r#"write a whole number of days and d in quotes, such as "30d""#;
+    let text = value.as_str().ok_or_else(|| wrong_type("a number of days in a string", value, FIX))?;
+    let digits = text.strip_suffix('d').filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+    let digits = digits.filter(|digits| !digits.is_empty()).ok_or_else(|| Fault::new("must be days", FIX))?;
+    let days = digits.parse().ok().filter(|days| (bounds.min..=bounds.max).contains(days));
+    days.ok_or_else(|| bounds.fault(|days| format!("{days}d")))
+}
+
 pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Fault> {
     let text = text(value)?;
     // A line break means that the file's content was pasted, which may be a key.

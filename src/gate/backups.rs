@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use super::unrecorded;
+use super::failures::unrecorded;
 use crate::{
     authz::{Ask, Permit},
     aws::Backups,

@@ -1,12 +1,14 @@
 //! What a caller is told, and what is recorded, where a decision or an act fails.
 
+use std::time::Duration;
+
 use super::{Refused, limits};
 use crate::{
     authn::AuthnFailure,
-    authz::Denial,
+    authz::{Denial, Target},
     aws::Trail,
-    error::{Error, ErrorReason},
-    journal::AppendError,
+    error::{Error, ErrorReason, Help},
+    journal::{AppendError, ReadError},
     types::Kind,
 };
 
@@ -30,20 +32,76 @@ pub(super) fn permission_denied(kind: Kind, denial: &Denial) -> Error {
 pub(super) fn unrecorded(error: &AppendError) -> Error {
     match error {
         // No repetition would help: the record itself is impossible.
-        AppendError::TooLarge { .. }
+        // What an intent claims is settled where it is made.
+        AppendError::TargetHeld(_)
+        | AppendError::RequestKnown(_)
+        | AppendError::TooLarge { .. }
         | AppendError::PolicyTooLarge { .. }
         | AppendError::SecondBackup(_)
         | AppendError::Unencodable(_) => Error::internal(error.to_string()),
-        AppendError::TargetHeld(_) => {
-            let words = "another operation works on the same target; look at its result before you try again";
-            Error::new(ErrorReason::ResourceBusy, words)
-        }
-        AppendError::RequestKnown(_) => Error::internal(error.to_string()),
         AppendError::Busy | AppendError::NoOpenIntent(_) | AppendError::Unwritable(_) | AppendError::Closed => {
             let words = "the journal cannot be written, so nothing is done; the gateway's operators see why in its log";
             Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
         }
     }
+}
+
+/// What the waiting caller wanted to change is about to be changed. Who does that is told to nobody.
+pub(super) fn busy(target: &Target, holder: &str) -> Error {
+    let words = "another operation works on the same target; look at its result before you try again";
+    Error::new(ErrorReason::ResourceBusy, words)
+        .with_metadata("resource", target.arn())
+        .with_private(format!("operation {holder} works on the same target"))
+}
+
+/// About one operation's time.
+const IN_FLIGHT_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// The twin is the caller's own, so it learns which one it is.
+pub(super) fn in_flight(operation_id: &str) -> Error {
+    let words = "the request with this request_id still runs; repeat it, unchanged, to be told how it ended";
+    Error::new(ErrorReason::RequestInFlight, words)
+        .with_metadata("first_operation_id", operation_id)
+        .with_retry_after(IN_FLIGHT_RETRY_AFTER)
+}
+
+pub(super) fn reused(first: &str) -> Error {
+    let words =
+        "this request_id stands for another request of yours; a request_id is for one request and its repetitions";
+    Error::new(ErrorReason::RequestIdReused, words)
+        .with_metadata("first_operation_id", first)
+        .with_private(format!("the request id stands for operation {first}, which asks for something else"))
+}
+
+/// A gateway ended in the middle of the act.
+pub(super) fn interrupted() -> Error {
+    let words =
+        "a gateway ended in the middle of this request, and it is not known what it changed; look before you try again";
+    let help = Help {
+        words: "plan or audit the target, look for the act in the member account's CloudTrail, then ask with a new request_id",
+        url: "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html",
+    };
+    Error::new(ErrorReason::OutcomeUnknown, words).with_help(help)
+}
+
+pub(super) fn shutting_down() -> Error {
+    Error::new(ErrorReason::ShuttingDown, "the gateway is stopping")
+}
+
+/// What is known of the request cannot be read, so it is not known whether it was carried out: nothing is done.
+pub(super) fn unread_request(error: &ReadError) -> Error {
+    match error {
+        ReadError::Unreadable(_) => {
+            let words = "it cannot be read whether this request was made before, so nothing is done; the gateway's operators \
+                         see why in its log";
+            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+        }
+        ReadError::Tampered { .. } => Error::internal(error.to_string()),
+    }
+}
+
+pub(super) fn panicked_before() -> Error {
+    Error::internal("the decision ended in a panic before the act")
 }
 
 /// Whether an act that was cut short can have changed anything.

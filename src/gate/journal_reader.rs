@@ -1,25 +1,34 @@
 //! Lets acts read the journal.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use crate::{
     error::{Error, ErrorReason, Help},
-    journal::{self, Journal, VerifyError},
+    journal::{self, Checkpoint, Checkpointer, Journal, OpenError, ReadError, SignError, VerifyError},
     ops::{JournalReader, JournalRecord, RecordFilter, RecordPage, RecordQuery, SignedCheckpoint},
 };
 
-/// The records of all operations.
-pub(super) struct StoredRecords<'g>(pub(super) &'g Journal);
+/// The records of all operations, and who signs them.
+pub(super) struct StoredRecords {
+    journal: Journal,
+    checkpointer: Option<Arc<Checkpointer>>,
+}
+
+impl StoredRecords {
+    pub(super) const fn new(journal: Journal, checkpointer: Option<Arc<Checkpointer>>) -> Self {
+        Self { journal, checkpointer }
+    }
+}
 
 const NO_KEY: Help = Help {
     words: "the gateway's operators configure a key: see [journal.checkpoint] in docs/OPERATIONS.md",
     url: "https://github.com/C2SP/C2SP/blob/main/signed-note.md",
 };
 
-impl JournalReader for StoredRecords<'_> {
+impl JournalReader for StoredRecords {
     fn records(&self, query: RecordQuery) -> Pin<Box<dyn Future<Output = Result<RecordPage, Error>> + Send + '_>> {
         Box::pin(async move {
-            let page = self.0.records(&asked(query)).await.map_err(|error| unread(&error))?;
+            let page = self.journal.records(&asked(query)).await.map_err(|error| unread(&error))?;
             let journal::RecordPage { records, next, through } = page;
             Ok(RecordPage { records: records.into_iter().map(told).collect(), next, through })
         })
@@ -27,10 +36,37 @@ impl JournalReader for StoredRecords<'_> {
 
     fn checkpoint(&self) -> Pin<Box<dyn Future<Output = Result<SignedCheckpoint, Error>> + Send + '_>> {
         Box::pin(async {
-            let words = "this gateway has no key that it could sign a checkpoint with";
-            Err(Error::new(ErrorReason::CheckpointsNotConfigured, words).with_help(NO_KEY))
+            let Some(checkpointer) = &self.checkpointer else {
+                let words = "this gateway has no key that it could sign a checkpoint with";
+                return Err(Error::new(ErrorReason::CheckpointsNotConfigured, words).with_help(NO_KEY));
+            };
+            let note = checkpointer.sign_head(&self.journal).await.map_err(|error| unsigned(&error))?;
+            let checkpoint = Checkpoint::verified(&note, &[checkpointer.verifier()]);
+            let checkpoint = checkpoint.map_err(|error| Error::internal(format!("its own checkpoint: {error}")))?;
+            let Checkpoint { size, hash, .. } = checkpoint;
+            Ok(SignedCheckpoint { note: note.to_string(), index: size, hash: hash.to_string() })
         })
     }
+}
+
+fn unsigned(error: &SignError) -> Error {
+    match error {
+        SignError::Journal(ReadError::Unreadable(unreadable)) => unavailable(unreadable),
+        // No repetition helps, and somebody must look.
+        SignError::Journal(ReadError::Tampered { .. })
+        | SignError::Cut { .. }
+        | SignError::Replaced { .. }
+        | SignError::Key => {
+            tracing::error!(%error, "no checkpoint is signed");
+            Error::internal(format!("no checkpoint is signed: {error}"))
+        }
+    }
+}
+
+fn unavailable(error: &OpenError) -> Error {
+    tracing::error!(%error, "the journal cannot be read");
+    let words = "the journal cannot be read; the gateway's operators see why in its log";
+    Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
 }
 
 fn asked(RecordQuery { filter, place, page_size, bytes_max }: RecordQuery) -> journal::RecordQuery {
@@ -61,11 +97,7 @@ fn told(journal::Record { position, previous_hash, body }: journal::Record) -> J
 
 fn unread(error: &VerifyError) -> Error {
     match error {
-        VerifyError::Unreadable(_) => {
-            let words = "the journal cannot be read; the gateway's operators see why in its log";
-            tracing::error!(%error, "the journal cannot be read");
-            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
-        }
+        VerifyError::Unreadable(unreadable) => unavailable(unreadable),
         // No repetition helps, and somebody must look.
         VerifyError::Tampered { .. } => {
             tracing::error!(%error, "the journal is not the one that was written: run `rootgate journal verify`");

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
+use super::failures::shutting_down;
 use crate::{
     error::{Error, ErrorReason},
     types::Kind,
@@ -85,8 +86,13 @@ impl Slots {
         Arc::clone(&self.0).try_acquire_owned().map(Slot).map_err(|error| match error {
             TryAcquireError::NoPermits => Error::new(ErrorReason::Overloaded, "too many operations are in flight")
                 .with_retry_after(OVERLOADED_RETRY_AFTER),
-            TryAcquireError::Closed => Error::new(ErrorReason::ShuttingDown, "the gateway is stopping"),
+            TryAcquireError::Closed => shutting_down(),
         })
+    }
+
+    /// Whether everybody is refused by now.
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.is_closed()
     }
 
     /// Refuses everybody from now on.

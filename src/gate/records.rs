@@ -1,8 +1,10 @@
 //! Turns decisions into journal records, and records into receipts.
 
+use std::fmt::Display;
+
 use serde_json::{Map, Value};
 
-use super::{Claims, Refused, limits};
+use super::{Claims, Refused, limits, requests};
 use crate::{
     authn::Caller,
     authz::{Argument, Ask, Permit},
@@ -12,16 +14,14 @@ use crate::{
         AwsCallRecord, CallerRecord, ErrorRecord, Intent, Outcome, OutcomeResult, Position, Refusal, RequestEnd,
     },
     ops::Conclusion,
-    types::OperationId,
+    types::{AccountId, OperationId},
 };
 
-/// Where an operation is recorded, and what AWS answered.
+/// What an operation leaves behind: with the place of its outcome, the caller's receipt.
 #[derive(Clone, Debug)]
-pub struct Receipt {
+pub struct Evidence {
     /// The operation.
     pub operation_id: OperationId,
-    /// Its last record.
-    pub position: Position,
     /// The answered AWS calls.
     pub calls: Vec<AwsCall>,
     /// Access key id of its root session.
@@ -30,24 +30,23 @@ pub struct Receipt {
     pub expired_access_key_ids: Vec<String>,
 }
 
-impl Receipt {
-    pub(super) fn new(operation_id: OperationId, position: Position, trail: &Trail) -> Self {
+impl Evidence {
+    pub(super) fn new(operation_id: OperationId, trail: &Trail) -> Self {
         Self {
             operation_id,
-            position,
             calls: trail.calls(),
             access_key_id: trail.access_key_id(),
             expired_access_key_ids: trail.expired_access_key_ids(),
         }
     }
+}
 
-    /// Tells the caller of an error where it is recorded.
-    pub(super) fn attach(&self, error: Error) -> Error {
-        error
-            .with_metadata("operation_id", self.operation_id.to_string())
-            .with_metadata("journal_index", self.position.index.to_string())
-            .with_metadata("record_hash", self.position.hash.to_string())
-    }
+/// Tells the caller of an error where it is recorded.
+pub(super) fn placed(error: Error, operation_id: impl Display, position: Position) -> Error {
+    error
+        .with_metadata("operation_id", operation_id.to_string())
+        .with_metadata("journal_index", position.index.to_string())
+        .with_metadata("record_hash", position.hash.to_string())
 }
 
 /// A caller's claim can be a whole message long; a record keeps so many characters of it.
@@ -83,7 +82,7 @@ pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
         reason: why.reason.as_str().to_owned(),
         ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
         policies: permit.policies().to_vec(),
-        request: None,
+        request: requests::claim(permit),
         exclusive: limits::exclusive(O::KIND),
     }
 }
@@ -91,7 +90,9 @@ pub(super) fn intent<O: Ask>(id: OperationId, permit: &Permit<O>) -> Intent {
 pub(super) fn outcome(
     id: OperationId,
     intent_index: u64,
+    account: Option<AccountId>,
     conclusion: Result<&Conclusion, &Error>,
+    request: RequestEnd,
     trail: &Trail,
 ) -> Outcome {
     let error = match conclusion {
@@ -102,13 +103,14 @@ pub(super) fn outcome(
     Outcome {
         operation_id: id,
         intent_index,
+        account_id: account,
         result: result_of(error),
         changed: conclusion.and_then(|conclusion| conclusion.changed),
         error: error.map(error_record),
         detail: detail(conclusion, trail),
         aws_calls: trail.calls().into_iter().map(call_record).collect(),
         access_key_id: trail.access_key_id(),
-        request: RequestEnd::NoRequest,
+        request,
     }
 }
 

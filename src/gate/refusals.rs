@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Claims, Gate, Receipt, Refused, failures::unrecorded, flood::Flood, records};
+use super::{
+    Claims, Gate, Refused,
+    failures::unrecorded,
+    flood::Flood,
+    records::{self, placed},
+};
 use crate::{
-    aws::Trail,
     error::{Error, ErrorReason},
     journal::Event,
     types::OperationId,
@@ -25,7 +29,7 @@ impl Gate {
         tracing::warn!(rpc = claims.rpc, operation_id = %id, caller, reason, why = refused.error.private(), "refused");
         let event = records::refusal(id, claims, &refused, unrecorded_before);
         match self.journal.append(Event::Refusal(event)).await {
-            Ok(position) => Receipt::new(id, position, &Trail::default()).attach(refused.error),
+            Ok(position) => placed(refused.error, id, position),
             Err(error) => {
                 if let Some(flood) = flood {
                     flood.put_back(unrecorded_before);

@@ -1,15 +1,24 @@
 //! `rootgate journal`: for the people who read and check the record.
 
+mod archive;
 mod backups;
 mod checkpoint;
+mod export;
+mod progress;
 mod reconcile;
 mod render;
+mod tail;
+mod verify;
 
+pub use archive::ArchiveArguments;
 pub use backups::{BackupArguments, BackupsArguments};
 pub use checkpoint::{
     CheckpointArguments, GenerateArguments, KeyCommand, PublicArguments, SignArguments, UnprovenCheckpoint,
 };
+pub use export::ExportArguments;
 pub use reconcile::ReconcileArguments;
+pub use tail::TailArguments;
+pub use verify::VerifyArguments;
 
 use std::{
     io::{self, Write},
@@ -20,8 +29,8 @@ use std::{
 use clap::{Args, Subcommand};
 
 use super::{
-    AnchorFileError, CheckpointError, Expectation, KeyFileError, LIST_RECORDS_MAX, ReadError, ReconcileError,
-    SignError, VerifyError, list, verify,
+    AnchorFileError, ArchiveError, ExportError, ExportFailure, FileError, KeyFileError, LIST_RECORDS_MAX, ReadError,
+    ReconcileError, SignError, VerifyError, list,
 };
 
 /// What to do with a journal.
@@ -29,9 +38,10 @@ use super::{
 pub enum JournalCommand {
     /// Check that no record was edited, reordered or removed
     ///
-    /// Reads the whole file, also while a gateway writes it, and never changes it. Exits with 0 only if all is well, with
-    /// 1 if a record is bad. That nothing was cut off at the end can only be known from what was kept elsewhere: receipts,
-    /// given with --expect, or signed checkpoints, given with --checkpoint.
+    /// Reads a whole journal, also while a gateway writes it, or exports of it as JSONL, for which nothing else is needed,
+    /// and never changes them. Exits with 0 only if all is well, with 1 if a record is bad. That nothing was cut off at the
+    /// end can only be known from what was kept elsewhere: receipts, given with
+    /// --expect, or signed checkpoints, given with --checkpoint.
     #[command(after_long_help = "\
 Examples:
   Check the chain:
@@ -40,6 +50,14 @@ Examples:
     rootgate journal verify --journal journal.db --expect 42:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
   Check it against the signed checkpoints of an anchor:
     rootgate journal verify --journal journal.db --checkpoint checkpoints.txt --public-key checkpoint.pub
+  Check an export, on any machine:
+    rootgate journal verify --export journal.jsonl
+  One that was made in parts:
+    rootgate journal verify --export 2026-10.jsonl --export 2026-11.jsonl
+  The later part alone, with the receipt of the last record of the part before it:
+    rootgate journal verify --export 2026-11.jsonl --after 41:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+  A compressed one:
+    gzip -dc journal.jsonl.gz | rootgate journal verify --export -
   For a script:
     rootgate journal verify --journal journal.db --json")]
     Verify(VerifyArguments),
@@ -55,6 +73,34 @@ Examples:
   All refusals, one JSON object a line:
     rootgate journal list --journal journal.db --limit 1000000 --json | jq 'select(.record.event == \"Refusal\")'")]
     List(ListArguments),
+    /// Show the last records, and with --follow new ones as they are recorded
+    ///
+    /// Shows what is stored, without checking the chain: see `verify`. Ends with Ctrl-C, or when its reader goes away.
+    #[command(after_long_help = "\
+Examples:
+  The last ten records:
+    rootgate journal tail --journal journal.db
+  Watch a gateway:
+    rootgate journal tail --journal journal.db --follow
+  All that is refused from now on, one JSON object a line:
+    rootgate journal tail --journal journal.db --follow --lines 0 --json | jq --unbuffered 'select(.record.event == \"Refusal\")'")]
+    Tail(TailArguments),
+    /// Write records for other tools: JSONL, CSV, OCSF or CloudEvents
+    ///
+    /// Writes the records as they are at the moment when it begins, also while a gateway writes the journal, and checks on
+    /// the way that each follows from the one before it. A file has its name only when it is whole and on the disk. Exits
+    /// with 1 if a record is bad or the output cannot be written; there is no file then.
+    #[command(after_long_help = "\
+Examples:
+  Everything, in the form that `verify --export` checks:
+    rootgate journal export --journal journal.db --output journal.jsonl
+  What came behind record 5000, compressed:
+    rootgate journal export --journal journal.db --from 5001 | gzip > journal-5001.jsonl.gz
+  For a spreadsheet:
+    rootgate journal export --journal journal.db --format csv --output journal.csv
+  For a SIEM:
+    rootgate journal export --journal journal.db --format ocsf --output journal.ocsf.jsonl")]
+    Export(ExportArguments),
     /// List the policies that were kept before acts changed them, newest first
     ///
     /// Also while a gateway writes the journal. Fails if one of them is not what its record says.
@@ -90,6 +136,13 @@ Examples:
   Append it to a file of checkpoints, unless the journal contradicts the last of them:
     rootgate journal checkpoint --journal journal.db --key checkpoint.key --output checkpoints.txt")]
     Checkpoint(SignArguments),
+    /// Move old records into a file of their own, without breaking the chain
+    ///
+    /// The gateway of a journal in a file must be stopped. What is still needed stays: open intents, kept policies, known
+    /// requests. The file is an export as JSONL; a record in the journal says its SHA-256 and its last record. Exits with 1
+    /// if there is nothing to move.
+    #[command(after_long_help = archive::EXAMPLES)]
+    Archive(ArchiveArguments),
     /// Hold the journal against CloudTrail log files
     ///
     /// Lists root sessions that did not pass through the gateway, acts of the gateway that CloudTrail does not know, and what
@@ -97,23 +150,6 @@ Examples:
     /// a finding.
     #[command(after_long_help = reconcile::EXAMPLES)]
     Reconcile(ReconcileArguments),
-}
-
-/// Arguments of `verify`.
-#[derive(Clone, Debug, Args)]
-pub struct VerifyArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
-    /// Receipt of a record that must be there; may be given several times
-    #[arg(long, value_name = "INDEX:HASH")]
-    pub expect: Vec<Expectation>,
-    /// Signed checkpoints
-    #[command(flatten)]
-    pub checkpoints: CheckpointArguments,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Arguments of `list`.
@@ -139,6 +175,26 @@ pub enum CommandError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] VerifyError),
+    /// An export cannot be read.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// An export cannot be made.
+    #[error("nothing is exported: {0}")]
+    NoExport(#[source] ExportFailure),
+    /// The range of an export is none.
+    #[error("--to {to} comes before --from {from}: both are indexes of records, and belong to what is exported")]
+    Range {
+        /// The first record.
+        from: u64,
+        /// The last record.
+        to: u64,
+    },
+    /// An export was ended by its user. Nothing of it is left.
+    #[error("the export was interrupted: nothing is left of it")]
+    Interrupted,
+    /// The file of an export cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ReadError),
@@ -157,28 +213,48 @@ pub enum CommandError {
     /// Nothing was signed.
     #[error(transparent)]
     Unsigned(#[from] SignError),
+    /// Nothing was archived.
+    #[error(transparent)]
+    Unarchived(#[from] ArchiveError),
     /// The journal cannot be held against CloudTrail.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
     /// The output cannot be written.
-    #[error("the output cannot be written: {0}")]
+    #[error("the output cannot be written: {0} (is the disk full?)")]
     Output(#[from] io::Error),
 }
 
-impl CommandError {
-    /// Whether it is a finding about a journal or its evidence, and not about how the command was called.
+/// What a command prints on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printing {
+    /// Some lines for people; whether anybody reads them changes nothing.
+    Answer,
+    /// As long as somebody reads: text for people.
+    Text,
+    /// As long as somebody reads: bytes for machines, of which none may be changed.
+    Bytes,
+}
+
+impl JournalCommand {
+    /// What the writer that [`run`] gets has to be for.
     #[must_use]
-    pub fn is_finding(&self) -> bool {
+    pub fn printing(&self) -> Printing {
         match self {
-            Self::NoBackup | Self::Backup(ReadError::Tampered { .. }) => true,
-            Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),
-            Self::Unsigned(error) => error.is_rollback(),
-            Self::Journal(_)
+            Self::List(ListArguments { json, .. }) | Self::Tail(TailArguments { json, .. }) => {
+                if *json {
+                    Printing::Bytes
+                } else {
+                    Printing::Text
+                }
+            }
+            Self::Export(_) => Printing::Bytes,
+            Self::Verify(_)
+            | Self::Backups(_)
             | Self::Backup(_)
-            | Self::Key(_)
-            | Self::Checkpoints(_)
-            | Self::Reconcile(_)
-            | Self::Output(_) => false,
+            | Self::Key { .. }
+            | Self::Checkpoint(_)
+            | Self::Archive(_)
+            | Self::Reconcile(_) => Printing::Answer,
         }
     }
 }
@@ -189,12 +265,15 @@ impl CommandError {
 /// When there is no answer.
 pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
     match command {
-        JournalCommand::Verify(arguments) => run_verify(&arguments, out).await,
-        JournalCommand::List(arguments) => run_list(&arguments, out).await,
+        JournalCommand::Verify(arguments) => verify::run_verify(&arguments, out).await,
+        JournalCommand::List(arguments) => while_read(run_list(&arguments, out).await),
+        JournalCommand::Tail(arguments) => while_read(tail::run_tail(&arguments, out, interrupted()).await),
+        JournalCommand::Export(arguments) => export::run_export(&arguments, out, interrupted()).await,
         JournalCommand::Backups(arguments) => backups::run_backups(&arguments, out).await,
         JournalCommand::Backup(arguments) => backups::run_backup(&arguments, out).await,
         JournalCommand::Key { command } => checkpoint::run_key(&command, out),
         JournalCommand::Checkpoint(arguments) => checkpoint::run_sign(&arguments, out).await,
+        JournalCommand::Archive(arguments) => archive::run_archive(&arguments, out).await,
         JournalCommand::Reconcile(arguments) => reconcile::run_reconcile(arguments, out).await,
     }
 }
@@ -206,27 +285,19 @@ struct Against {
     checkpoints: usize,
 }
 
-async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
-    let (checkpoints, signed) = arguments.checkpoints.expectations()?;
-    let against = Against { receipts: arguments.expect.len(), checkpoints };
-    match verify(&arguments.journal, &[&arguments.expect[..], &signed].concat()).await {
-        Ok(verified) => {
-            if arguments.json {
-                render::verified_json(out, &verified, against)?;
-            } else {
-                render::verified(out, &verified, against)?;
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(VerifyError::Tampered { index, fault }) => {
-            if arguments.json {
-                render::tampered_json(out, index, &fault)?;
-            } else {
-                render::tampered(out, index, &fault)?;
-            }
-            Ok(ExitCode::FAILURE)
-        }
-        Err(error) => Err(error.into()),
+/// Ctrl-C.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without a handler the signal ends the process as ever.
+        std::future::pending().await
+    }
+}
+
+/// Whoever reads may go away (`… | head`): nothing is left to be done then.
+fn while_read(result: Result<ExitCode, CommandError>) -> Result<ExitCode, CommandError> {
+    match result {
+        Err(CommandError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        result => result,
     }
 }
 

@@ -1,16 +1,15 @@
 //! What can be recorded.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-};
+mod members;
 
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
     clock::Timestamp,
-    types::{AccountId, Kind, OperationId, RecordKind, sha256_hex},
+    types::{AccountId, Kind, OperationId, RecordKind},
 };
 
 /// One thing to record. In the stored body the variant's name is the member `event`, beside the variant's own members.
@@ -45,7 +44,7 @@ pub enum Event {
         /// How many.
         count: u64,
         /// Those whose intents were recorded before this moment.
-        #[serde(serialize_with = "as_text")]
+        #[serde(serialize_with = "members::as_text")]
         older_than: Timestamp,
     },
     /// Records were moved into a file of their own, which holds them to the byte. They are not in the store any more; the
@@ -63,8 +62,7 @@ pub enum Event {
     /// A request was repeated, and got the reply of the first time. Nothing was done.
     Repeated {
         /// Operation of the first time.
-        #[serde(serialize_with = "as_text")]
-        operation_id: OperationId,
+        operation_id: String,
         /// Index of the intent of the first time.
         intent_index: u64,
         /// The caller's id of the request.
@@ -77,7 +75,7 @@ pub enum Event {
         /// How many.
         count: u64,
         /// Those that were recorded before this moment.
-        #[serde(serialize_with = "as_text")]
+        #[serde(serialize_with = "members::as_text")]
         older_than: Timestamp,
     },
     /// How an act ended.
@@ -94,6 +92,8 @@ pub enum Event {
         operation_id: String,
         /// Index of the intent.
         intent_index: u64,
+        /// Target account of the intent; empty for an act on the whole journal.
+        account_id: String,
     },
 }
 
@@ -101,15 +101,15 @@ pub enum Event {
 #[derive(Clone, Debug, Serialize)]
 pub struct Intent {
     /// The operation.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// What kind of act.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation: Kind,
     /// Who asked.
     pub caller: CallerRecord,
     /// Target account; none for an act on the whole journal.
-    #[serde(serialize_with = "as_optional_text")]
+    #[serde(serialize_with = "members::as_optional_text")]
     pub account_id: Option<AccountId>,
     /// ARN of the target resource, where the act has one.
     pub resource: Option<String>,
@@ -152,15 +152,15 @@ pub struct RequestClaim {
 #[derive(Clone, Debug, Serialize)]
 pub struct Backup {
     /// The operation, whose id is the backup's too.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// Index of its intent.
     pub intent_index: u64,
     /// What kind of act.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation: Kind,
     /// Account that the resource is in.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub account_id: AccountId,
     /// ARN of the resource.
     pub resource: String,
@@ -174,7 +174,7 @@ pub struct Backup {
     pub ticket: Option<String>,
     /// The policy document, byte for byte as AWS returned it, at most [`POLICY_BYTES_MAX`](super::POLICY_BYTES_MAX). In the
     /// body stand `policy_sha256` and `policy_bytes` instead.
-    #[serde(flatten, serialize_with = "digest_of")]
+    #[serde(flatten, serialize_with = "members::digest_of")]
     pub policy: String,
 }
 
@@ -182,10 +182,13 @@ pub struct Backup {
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
     /// The operation.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// Index of the intent that this outcome closes.
     pub intent_index: u64,
+    /// Target account, so that all records about an account are found by it.
+    #[serde(serialize_with = "members::as_optional_text")]
+    pub account_id: Option<AccountId>,
     /// How it ended.
     pub result: OutcomeResult,
     /// Whether anything was changed on AWS; none when that is not known.
@@ -199,7 +202,7 @@ pub struct Outcome {
     /// Access key id of the root session, by which CloudTrail of the target account knows the act.
     pub access_key_id: Option<String>,
     /// What a repetition of the request will be answered. In the body stands `reply_sha256` instead.
-    #[serde(flatten, serialize_with = "digest_of_reply")]
+    #[serde(flatten, serialize_with = "members::digest_of_reply")]
     pub request: RequestEnd,
 }
 
@@ -232,7 +235,7 @@ pub enum OutcomeResult {
 #[derive(Clone, Debug, Serialize)]
 pub struct Refusal {
     /// The operation.
-    #[serde(serialize_with = "as_text")]
+    #[serde(serialize_with = "members::as_text")]
     pub operation_id: OperationId,
     /// Name of the RPC.
     pub rpc: String,
@@ -322,10 +325,11 @@ impl Event {
     }
 
     /// The outcome of an intent that landed although its caller was told that it did not.
-    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64) -> Self {
+    pub(super) fn not_confirmed(operation_id: OperationId, intent_index: u64, account_id: Option<AccountId>) -> Self {
         Self::Outcome(Outcome {
             operation_id,
             intent_index,
+            account_id,
             result: OutcomeResult::Failed,
             changed: Some(false),
             error: Some(ErrorRecord {
@@ -338,34 +342,4 @@ impl Event {
             request: RequestEnd::Release,
         })
     }
-}
-
-/// What a record says in place of a policy.
-#[derive(Serialize)]
-struct PolicyDigest {
-    policy_sha256: String,
-    policy_bytes: usize,
-}
-
-fn digest_of<S: Serializer>(policy: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    PolicyDigest { policy_sha256: sha256_hex(policy), policy_bytes: policy.len() }.serialize(serializer)
-}
-
-fn as_optional_text<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    match value {
-        Some(value) => serializer.collect_str(value),
-        None => serializer.serialize_none(),
-    }
-}
-
-fn digest_of_reply<S: Serializer>(end: &RequestEnd, serializer: S) -> Result<S::Ok, S::Error> {
-    let mut members = serializer.serialize_map(None)?;
-    if let RequestEnd::Keep(reply) = end {
-        members.serialize_entry("reply_sha256", &sha256_hex(reply))?;
-    }
-    members.end()
-}
-
-fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }

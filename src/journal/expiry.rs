@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::{
     AppendError, Journal,
-    writer::{Chore, Command, DELETED_MAX},
+    writer::{Chore, Command},
 };
 use crate::clock::Timestamp;
 
@@ -27,16 +27,22 @@ impl Journal {
         self.delete(Chore::ForgetRequests(older_than)).await
     }
 
-    async fn delete(&self, chore: Chore) -> Result<u64, AppendError> {
+    /// Does a chore that deletes until there is nothing left for it; how much it deleted.
+    pub(super) async fn delete(&self, chore: Chore) -> Result<u64, AppendError> {
         let mut deleted = 0;
         loop {
-            let (reply, answer) = oneshot::channel();
-            self.commands.send(Command::Do(chore, reply)).await.map_err(|_| AppendError::Closed)?;
-            let count = answer.await.unwrap_or(Err(AppendError::Closed))?;
+            let count = self.do_chore(chore).await?;
             deleted += count;
-            if count < u64::from(DELETED_MAX) {
+            if count < u64::from(chore.deletes_at_most()) {
                 return Ok(deleted);
             }
         }
+    }
+
+    /// Does a chore once; how much it deleted.
+    pub(super) async fn do_chore(&self, chore: Chore) -> Result<u64, AppendError> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Do(chore, reply)).await.map_err(|_| AppendError::Closed)?;
+        answer.await.unwrap_or(Err(AppendError::Closed))
     }
 }

@@ -3,7 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{Journal, Position, RecordHash, VerifyError, open::PAGE_RECORDS, record::Body, verify::Fault};
+use super::{
+    Expectation, Journal, Position, RecordHash, VerifyError,
+    open::PAGE_RECORDS,
+    record::Body,
+    verify::{Fault, archived},
+};
 use crate::{
     clock::Timestamp,
     store::{Location, RecordFilter, Snapshot, StoreError, StoredRecord},
@@ -25,7 +30,7 @@ pub struct RecordQuery {
     pub limit: u32,
     /// At most so many bytes of bodies; the first record is never too large.
     pub bytes_max: usize,
-    /// About this account. What ends an act is about the account of its intent.
+    /// About this account.
     pub account: Option<AccountId>,
     /// Of this operation.
     pub operation_id: Option<OperationId>,
@@ -71,7 +76,8 @@ impl Journal {
         let _turn = self.reader().await;
         let location = self.store.location();
         let mut snapshot = self.store.snapshot().await?;
-        let page = Reader { snapshot: &mut *snapshot, location }.page(query).await?;
+        let archived = archived(&mut *snapshot, location).await?;
+        let page = Reader { snapshot: &mut *snapshot, location, archived }.page(query).await?;
         snapshot.close().await.map_err(|error| VerifyError::Unreadable(error.opening(location)))?;
         Ok(page)
     }
@@ -81,6 +87,7 @@ impl Journal {
 struct Reader<'r> {
     snapshot: &'r mut dyn Snapshot,
     location: &'r Location,
+    archived: Option<Expectation>,
 }
 
 /// A record that was looked at.
@@ -97,9 +104,8 @@ struct Candidates {
     through: u64,
 }
 
-/// Whom and what an intent is about, for what ends it.
+/// Whose an intent is, for what ends it.
 struct IntentFacts {
-    account: Option<String>,
     caller: Option<String>,
 }
 
@@ -107,7 +113,8 @@ impl Reader<'_> {
     async fn page(mut self, query: &RecordQuery) -> Result<RecordPage, VerifyError> {
         let newest = self.newest().await?;
         let through = query.through.unwrap_or(newest).min(newest);
-        let (mut next, last) = self.range(query, through).await?;
+        let (next, last) = self.range(query, through).await?;
+        let mut next = next.max(self.first());
         let (mut records, mut bytes, mut looked_at) = (Vec::new(), 0_usize, 0);
         let mut intents = HashMap::new();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -132,6 +139,11 @@ impl Reader<'_> {
         Ok(RecordPage { records, next: (next <= last).then_some(next), through })
     }
 
+    /// The first index that is not kept elsewhere.
+    fn first(&self) -> u64 {
+        self.archived.map_or(0, |archived| archived.index).saturating_add(1)
+    }
+
     async fn newest(&mut self) -> Result<u64, VerifyError> {
         let newest = self.snapshot.last(1).await.map_err(|error| unreadable(error, self.location, 0))?;
         Ok(newest.first().and_then(|record| u64::try_from(record.index).ok()).unwrap_or_default())
@@ -154,7 +166,7 @@ impl Reader<'_> {
     /// The first index up to `through` that was recorded at this moment or later; the index behind if there is none. Times
     /// never go backwards along the chain, so two dozen records tell it for millions.
     async fn first_at(&mut self, moment: Timestamp, through: u64) -> Result<u64, VerifyError> {
-        let (mut low, mut high) = (1, through.saturating_add(1));
+        let (mut low, mut high) = (self.first(), through.saturating_add(1));
         while low < high {
             let middle = low.midpoint(high);
             let recorded_at = self.one(middle).await?.record.position.recorded_at;
@@ -172,12 +184,14 @@ impl Reader<'_> {
         last: u64,
         most: u32,
     ) -> Result<Candidates, VerifyError> {
-        let Some(operation_id) = query.operation_id else {
+        if query.operation_id.is_none() && query.account.is_none() {
             let count = u32::try_from(last - from + 1).unwrap_or(most).min(most);
             let through = from.saturating_add(count.into()) - 1;
             return Ok(Candidates { found: self.chain(from, count).await?, through });
-        };
-        let filter = RecordFilter { operation_id: Some(operation_id.to_string()), account_id: None };
+        }
+        let operation_id = query.operation_id.map(|operation_id| operation_id.to_string());
+        let account_id = query.account.map(|account| account.to_string());
+        let filter = RecordFilter { operation_id, account_id };
         let stored = self.snapshot.find(&filter, row_id(from), most).await;
         let stored = stored.map_err(|error| unreadable(error, self.location, from))?;
         let indexes: Vec<u64> = stored.iter().filter_map(|record| u64::try_from(record.index).ok()).collect();
@@ -198,11 +212,15 @@ impl Reader<'_> {
     /// So many records from this index on, each after the one before. They are there: the newest was seen.
     async fn chain(&mut self, from: u64, count: u32) -> Result<Vec<Candidate>, VerifyError> {
         // With the record before, from which the first one has to follow.
-        let front = from.saturating_sub(1).max(1);
-        let limit = if front == from { count } else { count.saturating_add(1) };
+        let known = match self.archived {
+            Some(archived) if archived.index.saturating_add(1) == from => Some(archived.hash),
+            _ => (from <= 1).then_some(RecordHash::ZERO),
+        };
+        let front = if known.is_some() { from.max(1) } else { from.saturating_sub(1) };
+        let limit = if known.is_some() { count } else { count.saturating_add(1) };
         let stored = self.snapshot.records(row_id(front), limit).await;
         let mut stored = stored.map_err(|error| unreadable(error, self.location, from))?.into_iter();
-        let mut previous = (front == from).then_some(RecordHash::ZERO);
+        let mut previous = known;
         let mut checked = Vec::new();
         for index in (front..).take(usize::try_from(limit).unwrap_or(usize::MAX)) {
             let tampered = |fault| VerifyError::Tampered { index, fault };
@@ -225,33 +243,25 @@ impl Reader<'_> {
         let about = IntentFacts::of(facts);
         let intent = match facts.members.get("intent_index").and_then(serde_json::Value::as_u64) {
             // An intent lies before what ends it; what says otherwise belongs to none.
-            Some(intent) if intent < record.position.index && query.follows_intents() => {
+            Some(intent) if intent < record.position.index && intent >= self.first() && query.caller.is_some() => {
                 if !intents.contains_key(&intent) {
-                    intents.insert(intent, IntentFacts::of(&self.one(intent.max(1)).await?.facts));
+                    intents.insert(intent, IntentFacts::of(&self.one(intent).await?.facts));
                 }
                 intents.get(&intent)
             }
             _ => None,
         };
-        let matches = query.account.is_none_or(|account| {
-            let own = about.account.as_deref().or_else(|| intent?.account.as_deref());
-            own == Some(account.as_str())
-        }) && query.caller.as_ref().is_none_or(|caller| {
-            let own = about.caller.as_deref().or_else(|| intent?.caller.as_deref());
-            own == Some(caller.as_str())
-        }) && query.event.is_none_or(|event| facts.text("event") == Some(event.name()))
+        let matches = query.account.is_none_or(|account| facts.text("account_id") == Some(account.as_str()))
+            && query.caller.as_ref().is_none_or(|caller| {
+                let own = about.caller.as_deref().or_else(|| intent?.caller.as_deref());
+                own == Some(caller.as_str())
+            })
+            && query.event.is_none_or(|event| facts.text("event") == Some(event.name()))
             && query.operation_id.is_none_or(|id| facts.text("operation_id") == Some(id.to_string().as_str()));
-        if facts.text("event") == Some(RecordKind::Intent.name()) && query.follows_intents() {
+        if facts.text("event") == Some(RecordKind::Intent.name()) && query.caller.is_some() {
             intents.insert(record.position.index, about);
         }
         Ok(matches)
-    }
-}
-
-impl RecordQuery {
-    /// Whether what ends an act is looked for by what its intent says.
-    const fn follows_intents(&self) -> bool {
-        self.account.is_some() || self.caller.is_some()
     }
 }
 
@@ -260,7 +270,7 @@ impl IntentFacts {
         let caller = facts.members.get("caller");
         // A Backup has the subject alone.
         let subject = caller.and_then(|caller| caller.get("subject").unwrap_or(caller).as_str());
-        Self { account: facts.text("account_id").map(str::to_owned), caller: subject.map(str::to_owned) }
+        Self { caller: subject.map(str::to_owned) }
     }
 }
 

@@ -3,7 +3,7 @@
 mod body;
 mod encode;
 
-pub(super) use body::{Body, body_text};
+pub(super) use body::{Body, Change, Facts, body_text};
 pub(super) use encode::{Claims, Effect, Encoded, Oversize, encode};
 
 use std::{fmt, str::FromStr};

@@ -4,7 +4,7 @@ mod append;
 pub(super) mod backups;
 mod failures;
 mod opening;
-mod tampering;
+pub(super) mod tampering;
 
 use std::{
     collections::BTreeMap,
@@ -147,6 +147,7 @@ pub(super) fn outcome(operation_id: OperationId, intent_index: u64) -> Event {
     Event::Outcome(Outcome {
         operation_id,
         intent_index,
+        account_id: Some("333333333333".parse().unwrap()),
         result: OutcomeResult::Succeeded,
         changed: Some(true),
         error: None,

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::Clock,
     store::{Connection, Instance, OpenError, Store, StoreError, WriteFailure},
-    types::OperationId,
+    types::{AccountId, OperationId},
 };
 
 /// What the writer is asked.
@@ -56,7 +56,7 @@ pub(super) struct Writer {
     /// Persistent events that turned out to have landed, until they are sent again.
     landed: Vec<(String, Position)>,
     /// Intents that are recorded and of which nobody was told so.
-    orphans: Vec<(OperationId, u64)>,
+    orphans: Vec<((OperationId, Option<AccountId>), u64)>,
     writes: u64,
     #[cfg(test)]
     commits: u64,
@@ -75,6 +75,8 @@ struct Doubt {
 const LANDED_MAX: usize = 1024;
 /// Deletions of one transaction: some milliseconds, so that no act waits for long.
 pub(super) const DELETED_MAX: u32 = 256;
+/// Records that leave in one transaction: a tenth of a second, and nobody prunes often.
+const PRUNED_MAX: u32 = 10_000;
 
 impl Writer {
     pub(super) fn new(
@@ -249,7 +251,7 @@ impl Writer {
 
     fn answer(&mut self, request: Request, answer: Reply) {
         let orphan = match (&answer, request.encoded.intent) {
-            (Ok(position), Some(operation_id)) => Some((operation_id, position.index)),
+            (Ok(position), Some(intent)) => Some((intent, position.index)),
             _ => None,
         };
         if !request.tell(answer) {

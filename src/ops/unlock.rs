@@ -147,7 +147,7 @@ fn replace(understood: Option<&str>, document: &PolicyDocument) -> (After, Remov
 }
 
 /// What can be done where what is left would grant too much.
-const INSTEAD: Help = Help {
+const INSTEAD: Help<'static> = Help {
     words: "delete the whole policy (DELETE_POLICY), replace it (REPLACE_POLICY), or set accept_exposure if policy allows that",
     url: "https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html",
 };

@@ -123,9 +123,12 @@ common! {
 /// What every message that changes something says beside: its terms, and arguments that a later version serves.
 macro_rules! terms {
     ($fields:ident, $message:ident) => {{
-        $fields.not_served("request_id", !$message.request_id.is_empty());
         $fields.not_served("approval_id", !$message.approval_id.is_empty());
-        Terms { validate_only: $message.validate_only, etag: $fields.parse_optional("etag", &$message.etag) }
+        Terms {
+            validate_only: $message.validate_only,
+            etag: $fields.parse_optional("etag", &$message.etag),
+            request_id: $fields.parse_optional("request_id", &$message.request_id),
+        }
     }};
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{answer, convert, reply};
+use super::{answer, convert};
 use crate::{
     gate::Gate,
     pb::{self, journal_service_server::JournalService},
@@ -29,15 +29,13 @@ impl JournalService for Journal {
         &self,
         request: Request<pb::ListRecordsRequest>,
     ) -> Result<Response<pb::ListRecordsResponse>, Status> {
-        let reply = |done| Ok(reply::list_records(done));
-        answer(&self.gate, "ListRecords", request, convert::list_records, reply).await
+        answer(&self.gate, "ListRecords", request, convert::list_records).await
     }
 
     async fn get_checkpoint(
         &self,
         request: Request<pb::GetCheckpointRequest>,
     ) -> Result<Response<pb::GetCheckpointResponse>, Status> {
-        let reply = |done| Ok(reply::get_checkpoint(done));
-        answer(&self.gate, "GetCheckpoint", request, convert::get_checkpoint, reply).await
+        answer(&self.gate, "GetCheckpoint", request, convert::get_checkpoint).await
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{SessionDurations, answer, convert, reply};
+use super::{SessionDurations, answer, convert};
 use crate::{
     clock::Clock,
     gate::Gate,
@@ -34,6 +34,6 @@ impl PolicyService for Policy {
     ) -> Result<Response<pb::ExplainAccessResponse>, Status> {
         let (durations, now) = (self.durations, self.clock.now());
         let parse = |message: &_| convert::explain_access(message, durations, now);
-        answer(&self.gate, "ExplainAccess", request, parse, |done| Ok(reply::explain_access(done))).await
+        answer(&self.gate, "ExplainAccess", request, parse).await
     }
 }

@@ -1,24 +1,17 @@
 //! Outcome to message.
 
+mod answers;
 mod change;
 mod journal;
 mod plan;
 
-pub(super) use change::{
-    list_policy_backups, restore_bucket_policy, restore_queue_policy, unlock_bucket_policy, unlock_queue_policy,
-};
-pub(super) use journal::{get_checkpoint, list_records};
+pub(super) use answers::Reply;
 
-use prost::Message;
-use prost_types::Any;
-use tonic::Status;
-
-use super::status::status_with;
 use crate::{
     authz::{Deciding, Effect},
     aws::{AwsCall, IssuedCredentials},
     clock::Timestamp,
-    gate::{Done, Receipt},
+    gate::Evidence,
     ops::{
         AccessExplained, Deletion, DeletionStatus, RecoveryAllowed, RootAssumed, RootCredentialsAudit,
         RootCredentialsDeletion, Verification,
@@ -27,19 +20,19 @@ use crate::{
     types::CredentialKind,
 };
 
-pub(super) fn assume_root(done: Done<RootAssumed>) -> Result<pb::AssumeRootResponse, Status> {
-    let (credentials, plan) = match done.output {
+fn assume_root(output: RootAssumed, evidence: Evidence) -> pb::AssumeRootResponse {
+    let (credentials, plan) = match output {
         RootAssumed::Issued(IssuedCredentials { access_key_id, secret_access_key, session_token, expiration }) => {
             let expiration = Some(timestamp(expiration));
             (Some(pb::Credentials { access_key_id, secret_access_key, session_token, expiration }), None)
         }
         RootAssumed::Planned(planned) => (None, Some(plan::plan(planned))),
     };
-    Ok(pb::AssumeRootResponse { receipt: Some(receipt(done.receipt)), credentials, plan })
+    pb::AssumeRootResponse { receipt: Some(receipt(evidence)), credentials, plan }
 }
 
-pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessResponse {
-    let AccessExplained { about: _, explanation, policy_sha256 } = done.output;
+fn explain_access(output: AccessExplained, evidence: Evidence) -> pb::ExplainAccessResponse {
+    let AccessExplained { about: _, explanation, policy_sha256 } = output;
     let deciding = |policy: Deciding| pb::DecidingPolicy {
         description: policy.annotations.get("description").cloned().unwrap_or_default(),
         policy_id: policy.id,
@@ -50,7 +43,7 @@ pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessRe
         .into(),
     };
     pb::ExplainAccessResponse {
-        receipt: Some(receipt(done.receipt)),
+        receipt: Some(receipt(evidence)),
         allowed: explanation.allowed,
         deciding_policies: explanation.deciding.into_iter().map(deciding).collect(),
         errors: explanation.errors,
@@ -64,61 +57,49 @@ pub(super) fn explain_access(done: Done<AccessExplained>) -> pb::ExplainAccessRe
     }
 }
 
-/// A shortfall is an error, so that nobody takes part for all; the items ride in its details.
-pub(super) fn delete_root_credentials(
-    done: Done<RootCredentialsDeletion>,
-) -> Result<pb::DeleteRootCredentialsResponse, Status> {
-    let Done { output, receipt: given, shortfall } = done;
-    let response = pb::DeleteRootCredentialsResponse {
-        receipt: Some(receipt(given)),
+fn delete_root_credentials(output: RootCredentialsDeletion, evidence: Evidence) -> pb::DeleteRootCredentialsResponse {
+    pb::DeleteRootCredentialsResponse {
+        receipt: Some(receipt(evidence)),
         // "May have changed" is told as changed; the item says UNKNOWN.
         changed: output.changed().unwrap_or(true),
         verification: verification(output.verification).into(),
         items: output.items.into_iter().map(deletion).collect(),
         plan: output.plan.map(plan::plan),
-    };
-    let Some(error) = shortfall else { return Ok(response) };
-    let type_url = "type.googleapis.com/rootgate.v1.DeleteRootCredentialsResponse".to_owned();
-    Err(status_with(&error, Some(Any { type_url, value: response.encode_to_vec() })))
+    }
 }
 
-pub(super) fn allow_password_recovery(
-    done: Done<RecoveryAllowed>,
-) -> Result<pb::AllowPasswordRecoveryResponse, Status> {
-    Ok(pb::AllowPasswordRecoveryResponse {
-        receipt: Some(receipt(done.receipt)),
-        changed: done.output.changed,
-        verification: verification(done.output.verification).into(),
-        login_profile_created_at: done.output.login_profile_created_at.map(timestamp),
-        plan: done.output.plan.map(plan::plan),
-    })
+fn allow_password_recovery(output: RecoveryAllowed, evidence: Evidence) -> pb::AllowPasswordRecoveryResponse {
+    pb::AllowPasswordRecoveryResponse {
+        receipt: Some(receipt(evidence)),
+        changed: output.changed,
+        verification: verification(output.verification).into(),
+        login_profile_created_at: output.login_profile_created_at.map(timestamp),
+        plan: output.plan.map(plan::plan),
+    }
 }
 
-pub(super) fn audit_root_credentials(
-    done: Done<RootCredentialsAudit>,
-) -> Result<pb::AuditRootCredentialsResponse, Status> {
-    let has_credentials = done.output.has_credentials();
+fn audit_root_credentials(output: RootCredentialsAudit, evidence: Evidence) -> pb::AuditRootCredentialsResponse {
+    let has_credentials = output.has_credentials();
     let pb::RootCredentialInventory { login_profile, access_keys, signing_certificates, mfa_devices } =
-        plan::inventory(done.output);
-    Ok(pb::AuditRootCredentialsResponse {
-        receipt: Some(receipt(done.receipt)),
+        plan::inventory(output);
+    pb::AuditRootCredentialsResponse {
+        receipt: Some(receipt(evidence)),
         has_credentials,
         login_profile,
         access_keys,
         signing_certificates,
         mfa_devices,
-    })
+    }
 }
 
-fn receipt(receipt: Receipt) -> pb::Receipt {
+/// The receipt, but for the place of the outcome, which is not recorded yet.
+fn receipt(evidence: Evidence) -> pb::Receipt {
     pb::Receipt {
-        journal_index: i64::try_from(receipt.position.index).unwrap_or(i64::MAX),
-        record_hash: receipt.position.hash.to_string(),
-        recorded_at: Some(timestamp(receipt.position.recorded_at)),
-        operation_id: receipt.operation_id.to_string(),
-        aws_calls: receipt.calls.into_iter().map(aws_call).collect(),
-        access_key_id: receipt.access_key_id.unwrap_or_default(),
-        expired_access_key_ids: receipt.expired_access_key_ids,
+        operation_id: evidence.operation_id.to_string(),
+        aws_calls: evidence.calls.into_iter().map(aws_call).collect(),
+        access_key_id: evidence.access_key_id.unwrap_or_default(),
+        expired_access_key_ids: evidence.expired_access_key_ids,
+        ..pb::Receipt::default()
     }
 }
 

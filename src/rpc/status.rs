@@ -23,9 +23,12 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::AwsAccessDenied => Code::PermissionDenied,
         ErrorReason::InvalidRequest | ErrorReason::AwsRejected => Code::InvalidArgument,
         ErrorReason::NotServed => Code::Unimplemented,
+        // Not INVALID_ARGUMENT, which is wrong by itself: this message is well-formed, and another one has its id.
+        ErrorReason::RequestIdReused => Code::AlreadyExists,
         ErrorReason::Overloaded
         | ErrorReason::JournalUnavailable
         | ErrorReason::ShuttingDown
+        | ErrorReason::RequestInFlight
         | ErrorReason::GatewayCredentials
         | ErrorReason::AwsUnavailable => Code::Unavailable,
         ErrorReason::ResourceBusy
@@ -46,6 +49,7 @@ const fn code(reason: ErrorReason) -> Code {
         | ErrorReason::WouldLock
         | ErrorReason::WouldExpose
         | ErrorReason::TaskNotOffered
+        | ErrorReason::AlreadyIssued
         | ErrorReason::CheckpointsNotConfigured
         | ErrorReason::RegionDisabled => Code::FailedPrecondition,
         ErrorReason::AccountNotInOrganization
@@ -80,7 +84,7 @@ pub fn status_with(error: &Error, detail: Option<Any>) -> Status {
 fn details(error: &Error, code: Code) -> ErrorDetails {
     let reason = error.reason().name();
     let metadata: HashMap<String, String> =
-        error.metadata().iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        error.metadata().iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
     let subject = metadata.get("account_id").cloned().unwrap_or_default();
     let mut details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     for violation in error.violations() {

@@ -2,7 +2,9 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
-use super::{Location, sqlite};
+use sqlx::postgres::PgDatabaseError;
+
+use super::{Location, ServerFault, ServerProblem, postgres, sqlite};
 
 /// Why a journal could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +97,38 @@ pub enum OpenError {
         /// Which ability is missing.
         what: &'static str,
     },
+    /// The database server says no.
+    #[error("{0}")]
+    Server(ServerFault),
+    /// The database holds something else.
+    #[error("the database {place} is not a rootgate journal ({what}): give the journal a database of its own")]
+    Foreign {
+        /// Where it is.
+        place: Location,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The database holds nothing.
+    #[error("the database {0} holds no journal: check the URL; a gateway makes the journal when it starts")]
+    Empty(Location),
+    /// A later release made the tables.
+    #[error("the journal {place} has schema version {found}, this release knows up to {known}: run the newer release")]
+    NewerDatabase {
+        /// Where it is.
+        place: Location,
+        /// Version of the tables.
+        found: i64,
+        /// The highest version that this release knows.
+        known: i64,
+    },
+    /// The password cannot be had.
+    #[error("the password of the journal's database cannot be read from {}: {why}", .path.display())]
+    Password {
+        /// The file.
+        path: PathBuf,
+        /// Why not, and the fix.
+        why: String,
+    },
     /// The file opened but cannot be written.
     #[error(transparent)]
     Unwritable(Arc<WriteFailure>),
@@ -141,6 +175,9 @@ pub enum WriteFailure {
         "a write to the journal {0} does not come to its end: check the volume and its storage; the gateway goes on by itself"
     )]
     Stalled(Location),
+    /// The database server says no.
+    #[error("{0}; the gateway goes on by itself")]
+    Server(ServerFault),
     /// The file could not be opened again.
     #[error(transparent)]
     Reopen(Box<OpenError>),
@@ -182,12 +219,27 @@ pub(super) enum StoreErrorKind {
     Corrupt,
     /// What is stored does not belong together, at this record.
     Damaged(u64),
+    /// Of PostgreSQL.
+    Server(ServerProblem),
     Other,
 }
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let kind = error.as_database_error().map_or(StoreErrorKind::Other, sqlite::kind);
+        let kind = match &error {
+            sqlx::Error::Database(said) => match said.try_downcast_ref::<PgDatabaseError>() {
+                Some(said) => StoreErrorKind::Server(postgres::problem(said)),
+                None => sqlite::kind(said.as_ref()),
+            },
+            // What the handshake found comes as an error of its transport.
+            sqlx::Error::Io(error) if error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()) => {
+                StoreErrorKind::Server(ServerProblem::Untrusted)
+            }
+            sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => StoreErrorKind::Server(ServerProblem::Lost),
+            sqlx::Error::Tls(_) => StoreErrorKind::Server(ServerProblem::Untrusted),
+            sqlx::Error::PoolTimedOut => StoreErrorKind::Server(ServerProblem::Slow),
+            _ => StoreErrorKind::Other,
+        };
         Self { kind, message: error.to_string() }
     }
 }
@@ -213,6 +265,7 @@ impl StoreError {
         }
         match place {
             Location::File(path) => sqlite::opening(self, path),
+            Location::Postgres(_) => postgres::opening(self, place),
         }
     }
 
@@ -224,13 +277,17 @@ impl StoreError {
         }
         match place {
             Location::File(path) => sqlite::writing(self, path),
+            Location::Postgres(_) => postgres::writing(self, place),
         }
     }
 
     /// Whether the file itself is at fault.
     #[must_use]
     pub fn is_corrupt(&self) -> bool {
-        matches!(self.kind, StoreErrorKind::Corrupt | StoreErrorKind::NotADatabase)
+        matches!(
+            self.kind,
+            StoreErrorKind::Corrupt | StoreErrorKind::NotADatabase | StoreErrorKind::Server(ServerProblem::Corrupt)
+        )
     }
 }
 

@@ -18,6 +18,19 @@ impl RecordHash {
         bytes.try_into().ok().map(Self)
     }
 
+    /// The inverse of `Display`, which writes lower-case digits only.
+    #[must_use]
+    pub fn from_lower_hex(digits: &[u8; 2 * HASH_BYTES]) -> Option<Self> {
+        let mut bytes = [0; HASH_BYTES];
+        let mut seen = 0;
+        for (byte, [high, low]) in bytes.iter_mut().zip(digits.as_chunks().0) {
+            let (high, low) = (lower_hex(*high), lower_hex(*low));
+            seen |= high | low;
+            *byte = (high << 4) | low;
+        }
+        (seen < NO_DIGIT).then_some(Self(bytes))
+    }
+
     /// The 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; HASH_BYTES] {
@@ -56,6 +69,17 @@ impl FromStr for RecordHash {
             *byte = pair.iter().try_fold(0, |sum, digit| Some(sum * 16 + hex(*digit)?)).ok_or(NoHash)?;
         }
         Ok(Self(bytes))
+    }
+}
+
+/// Above the value of every digit, in a bit that no digit sets.
+const NO_DIGIT: u8 = 0x10;
+
+fn lower_hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => NO_DIGIT,
     }
 }
 

@@ -7,7 +7,6 @@ mod schema;
 mod snapshot;
 
 pub(super) use fault::{kind, opening, writing};
-#[cfg(test)]
 pub(crate) use file::suffixed;
 
 use std::{path::Path, sync::Arc};

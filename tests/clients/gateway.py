@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import sys
 import urllib.request
+import uuid
 
 sys.dont_write_bytecode = True  # The checkout stays as it is.
 from harness import CALL_SECONDS, OPERATOR, REASON, ROOT, ROOT_ACCESS, STRANGER, log_field, main, run, tool
@@ -26,8 +27,8 @@ S3_TASK = "TASK_POLICY_S3_UNLOCK_BUCKET_POLICY"
 TICKET = "INC-20261121"
 
 # grpcurl exits with 64 + the gRPC code.
-UNKNOWN_OUTCOME, INVALID, NOT_FOUND, DENIED, EXHAUSTED, PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL = (
-    64 + code for code in (2, 3, 5, 7, 8, 9, 10, 11, 12, 13))
+UNKNOWN_OUTCOME, INVALID, NOT_FOUND, ALREADY_EXISTS, DENIED, EXHAUSTED, PRECONDITION, ABORTED, OUT_OF_RANGE, UNIMPLEMENTED, INTERNAL = (
+    64 + code for code in (2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 13))
 
 # The shipped policy lets nobody call AssumeRoot.
 POLICIES = f"""
@@ -457,6 +458,7 @@ def bad_input(gateway):
         ("a credential kind that is not known", act("DeleteRootCredentials", credentialKinds=[77]), "credential_kinds", "known"),
         ("ALL among other kinds", act("DeleteRootCredentials", credentialKinds=[1, 2]), "credential_kinds", "stand alone"),
         ("an unlock mode that is not known", unlock(mode=77), "mode", "known UnlockMode"),
+        ("a request id in capitals", unlock(requestId="01A1FFB8-C475-7301-932C-20666BFE2B7B"), "request_id", "lower case"),
         ("no reason", act("AuditRootCredentials", reason=""), "reason", "is required"),
         ("a dot for a reason", act("AuditRootCredentials", reason="."), "reason", "8"),
         ("a line break in a reason", act("AuditRootCredentials", reason="because\nof this"), "reason", "control"),
@@ -498,16 +500,23 @@ def targets(gateway):
     site.refused("an SCP that binds root", fortress, DENIED, "SCP_DENY", "service control policy", "aws:AssumedRoot", "aws_request_id")
 
 
+def repeat(gateway):
+    """A request with an id is carried out once."""
+    checks, sessions = gateway.checks, gateway.root_sessions()
+    unlock = lambda bucket=BUCKET: gateway.act("UnlockBucketPolicy", bucket=bucket, requestId=str(uuid.UUID(int=4711, version=4)), **DELETE)
+    first, again = unlock(), unlock()
+    gateway.done("UnlockBucketPolicy with a request_id", first, False)
+    checks.equal("the same request again has the same answer, receipt and all", again.json, first.json, again.text)
+    gateway.site.refused("another request under this id", unlock("payments-open"), ALREADY_EXISTS, "REQUEST_ID_REUSED", "request_id")
+    checks.equal("one root session was asked for", gateway.root_sessions(), sessions + 1)
+
+
 def not_served(gateway):
     site = gateway.site
     for method, body in NOT_SERVED.items():
         site.refused(f"{method} is not served yet", gateway.grpc(method, body), UNIMPLEMENTED, "NOT_SERVED", "not served yet")
-    unlock = lambda **fields: gateway.act("UnlockBucketPolicy", bucket=BUCKET, **fields)
-    for field, reply in (
-        ("request_id", unlock(requestId="01a1ffb8-c475-7301-932c-20666bfe2b7b", **DELETE)),
-        ("approval_id", unlock(approvalId="x", **DELETE)),
-    ):
-        site.refused(f"{field} that is not served is refused, not ignored", reply, UNIMPLEMENTED, "NOT_SERVED", "not served yet", field)
+    approval = gateway.act("UnlockBucketPolicy", bucket=BUCKET, approvalId="x", **DELETE)
+    site.refused("approval_id that is not served is refused, not ignored", approval, UNIMPLEMENTED, "NOT_SERVED", "not served yet", "approval_id")
 
 
 def every_method(gateway):
@@ -578,7 +587,7 @@ def tamper(gateway):
 
 
 PARTS = (reflection, health, aws_errors, plans, unlock_bucket, unlock_queue, restore, unlock_modes, root_credentials, assume_root,
-         who_may, explain, read_journal, bad_input, targets, not_served, every_method, journal, stop, tamper)
+         who_may, explain, read_journal, bad_input, targets, repeat, not_served, every_method, journal, stop, tamper)
 
 if __name__ == "__main__":
     main(__doc__, lambda site: Gateway(site).start(), PARTS)

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use aws_root_simulator::world::{Bucket, ObjectLock};
-use rootgate::journal::{
-    Checkpoint, CheckpointKey, CheckpointVerifier, SignedNote, VerifyError, read_checkpoints, verify,
+use rootgate::{
+    journal::{Checkpoint, CheckpointKey, CheckpointVerifier, SignedNote, VerifyError, read_checkpoints, verify},
+    pb::{self, journal_service_client::JournalServiceClient},
 };
 use tempfile::TempDir;
 
 use crate::{
     deploy_aws::document,
-    harness::{OPERATOR, PAYMENTS, Setup, World},
+    harness::{OPERATOR, PAYMENTS, REASON, Setup, World, answer},
 };
 
 const ORIGIN: &str = "rootgate.example.com/journal";
@@ -75,6 +76,26 @@ async fn the_last_checkpoint_signs_the_stop_and_the_journal_verifies_against_all
     let world = World::start_with(older.setup()).await;
     let error = kept.verify(&world.journal_path()).await.unwrap_err();
     assert!(matches!(error, VerifyError::Tampered { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn who_may_read_the_journal_has_it_signed_and_can_hold_the_gateway_to_it() {
+    let kept = Kept::new();
+    let world = World::start_with(kept.setup()).await;
+    let mut journal = JournalServiceClient::new(world.as_caller(OPERATOR).await.channel);
+    let request = pb::GetCheckpointRequest { reason: REASON.to_owned(), ..Default::default() };
+    let signed = answer(journal.get_checkpoint(request).await).unwrap();
+    let checkpoint = kept.checkpoint(&signed.signed_note.parse().unwrap());
+    assert_eq!((checkpoint.size as i64, checkpoint.hash.to_string()), (signed.index, signed.hash.clone()));
+    let records = world.records().await;
+    let [.., intent, outcome] = records.as_slice() else { panic!("two records") };
+    assert_eq!(
+        (intent.index, intent.hash.as_str()),
+        (checkpoint.size, signed.hash.as_str()),
+        "the newest at that time"
+    );
+    assert_eq!(outcome.number("detail/index"), checkpoint.size);
+    assert_eq!(signed.receipt.unwrap().record_hash, outcome.hash);
 }
 
 /// With the documents of deploy/aws, in another account: the gateway can put and lock, and nothing else.

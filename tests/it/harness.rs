@@ -18,7 +18,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Once,
+    sync::{Arc, Once},
     time::Duration,
 };
 
@@ -30,7 +30,9 @@ use rootgate::{
     clock::SystemClock,
     config::Config,
     journal,
+    store::Location,
 };
+use rootgate_test_postgres::Database;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -65,10 +67,11 @@ permit(principal in Rootgate::Group::"auditors", action in Rootgate::Action::"Re
 
 /// A running gateway, the AWS that it acts on, and everything to call it.
 pub struct World {
-    pub aws: Simulator,
+    pub aws: Arc<Simulator>,
     pub address: SocketAddr,
     pub folder: TempDir,
     pub issuer: Issuer,
+    journal: Location,
     mesh: Option<SocketAddr>,
     pki: Pki,
     stop: Option<oneshot::Sender<()>>,
@@ -101,6 +104,11 @@ impl Setup {
     pub fn that_reloads(self) -> Self {
         self.with("server", "reload_interval = \"1s\"")
             .with("organization", "source = \"file\"\nfile = \"organization.toml\"")
+    }
+
+    /// With its journal in this PostgreSQL database, which other gateways may share.
+    pub fn on_postgres(self, database: &Database) -> Self {
+        self.replacing("journal", format!("url = \"{}\"", database.url()))
     }
 
     /// With an issuer of tokens whose keys lie in a file; the members of [`issuer::OPERATORS_ID`] are operators.
@@ -147,8 +155,13 @@ impl World {
     }
 
     pub async fn start_with(setup: Setup) -> Self {
-        install_crypto();
         let aws = Simulator::start(setup.scenario.clone()).await.expect("the simulator starts");
+        Self::start_on(Arc::new(aws), setup).await
+    }
+
+    /// A gateway that acts on this AWS, as others may.
+    pub async fn start_on(aws: Arc<Simulator>, setup: Setup) -> Self {
+        install_crypto();
         let folder = TempDir::new().expect("a temporary folder");
         let pki = Pki::new().expect("an authority");
         write_files(folder.path(), &pki, &setup.policies);
@@ -157,7 +170,9 @@ impl World {
         fs::write(folder.path().join("organization.toml"), organization(0)).expect("files can be written");
         let toml = config_toml(&aws.endpoint(), &setup.extra);
         let nowhere = ([127, 0, 0, 1], 0).into();
-        let mut world = Self { aws, address: nowhere, folder, issuer, mesh: None, pki, stop: None, running: None };
+        let journal = Location::File(folder.path().join("journal.db"));
+        let (stop, running) = (None, None);
+        let mut world = Self { aws, address: nowhere, folder, issuer, journal, mesh: None, pki, stop, running };
         world.run(&toml, setup.credentials_of).await;
         world
     }
@@ -165,6 +180,7 @@ impl World {
     async fn run(&mut self, toml: &str, credentials_of: &str) {
         let config =
             Config::from_toml(toml, self.folder.path(), "test.toml").unwrap_or_else(|errors| panic!("{errors}"));
+        self.journal = config.journal.location.clone();
         let app = App::build(config, deps(&self.aws, credentials_of)).await.unwrap_or_else(|error| panic!("{error}"));
         self.address = app.tcp_address("main").expect("an address");
         self.mesh = app.tcp_address("mesh");
@@ -249,13 +265,18 @@ impl World {
     }
 
     /// Where the journal is.
+    pub fn journal(&self) -> &Location {
+        &self.journal
+    }
+
+    /// Where the journal's file is.
     pub fn journal_path(&self) -> PathBuf {
         self.folder.path().join("journal.db")
     }
 
     /// Every record so far, verified.
     pub async fn records(&self) -> Vec<Record> {
-        records(&self.journal_path()).await
+        records(&self.journal).await
     }
 
     /// Names of the AWS calls so far, leaving out what the gateway asks about the organization.
@@ -283,9 +304,10 @@ impl World {
 }
 
 /// The records of a journal, after verifying it.
-pub async fn records(path: &Path) -> Vec<Record> {
-    journal::verify(path, &[]).await.unwrap_or_else(|error| panic!("the journal verifies: {error}"));
-    let listed = journal::list(path, 1, 1000).await.expect("the journal can be read");
+pub async fn records(journal: impl Into<Location>) -> Vec<Record> {
+    let journal = journal.into();
+    journal::verify(&journal, &[]).await.unwrap_or_else(|error| panic!("the journal verifies: {error}"));
+    let listed = journal::list(&journal, 1, 1000).await.expect("the journal can be read");
     listed.into_iter().map(Record::new).collect()
 }
 

@@ -126,7 +126,7 @@ fn the_simulator_does_not_know_the_gateway() {
 
 #[test]
 fn lints_hold_everywhere() {
-    let packages = ["Cargo.toml", "simulator/Cargo.toml"].map(|path| (path, read(path)));
+    let packages = ["Cargo.toml", "simulator/Cargo.toml", "tests/postgres/Cargo.toml"].map(|path| (path, read(path)));
     none(&lint_violations(&packages[0].1, &packages));
     let is_unsafe = |source: &&Source| !source.word_names("unsafe").is_empty();
     let found: Vec<&str> = everything().filter(is_unsafe).map(|source| source.path.as_str()).collect();

@@ -11,7 +11,7 @@ use crate::{
 const SECRET_FIELDS: [&str; 6] =
     ["secret_access_key", "session_token", "password", "secret", "private_key_pem", "bearer_token"];
 /// Types that hold a secret behind a field with another name.
-const SECRET_TYPES: [&str; 2] = ["IssuedCredentials", "RootSession"];
+const SECRET_TYPES: [&str; 4] = ["IssuedCredentials", "RootSession", "CheckpointKey", "Checkpointer"];
 const FORBIDDEN: [&str; 5] = ["Debug", "Display", "Serialize", "Clone", "Copy"];
 const RULE: &str =
     "a secret must not be printed, stored or multiplied; take the derive away, and print what is no secret by hand";

@@ -28,7 +28,7 @@ const STAGES: [(&str, &[&str]); 22] = [
             "types",
         ],
     ),
-    ("config", &["types"]),
+    ("config", &["store", "types"]),
     ("telemetry", &["clock", "config"]),
     // The composition root: the only stage that constructs the others.
     (

@@ -26,7 +26,7 @@ pub(in super::super) struct Anchor {
 }
 
 enum Place {
-    File(AnchorFile),
+    Disk(AnchorFile),
     Bucket { bucket: AnchorBucket, prefix: String, retention: Duration },
 }
 
@@ -35,7 +35,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl Anchor {
     pub(super) fn file(path: &Path, origin: &NoteName) -> Self {
         let file = AnchorFile::new(path.to_owned(), origin.clone());
-        Self::of(path.display().to_string(), Place::File(file))
+        Self::of(path.display().to_string(), Place::Disk(file))
     }
 
     pub(super) fn bucket(platform: &Platform, config: &AnchorBucketConfig) -> Self {
@@ -57,7 +57,7 @@ impl Anchor {
     /// Hands what is published already to who signs next. Of a bucket that is what this process put there: it may write
     /// there and read nothing.
     pub(super) async fn look(&mut self, checkpointer: &Checkpointer, limit: Duration) {
-        let Place::File(file) = &self.place else { return };
+        let Place::Disk(file) = &self.place else { return };
         // If it cannot be read, it cannot be appended to either, which will be told.
         let Ok(Ok(newest)) = timeout(limit, file.newest()).await else { return };
         let continued = match newest {
@@ -101,7 +101,7 @@ impl Anchor {
 
     async fn write(&self, note: &SignedNote, checkpoint: &Checkpoint, now: Timestamp) -> Result<(), String> {
         match &self.place {
-            Place::File(file) => {
+            Place::Disk(file) => {
                 // A process before, or `rootgate journal checkpoint`, may have written it.
                 if file.newest().await.map_err(|error| error.to_string())?.as_ref() == Some(note) {
                     return Ok(());

@@ -3,7 +3,7 @@
 use super::AwsFailure;
 use crate::error::{ErrorReason, Help};
 
-pub(super) const BROKER_HELP: Help = Help {
+pub(super) const BROKER_HELP: Help<'static> = Help {
     words: "allow sts:AssumeRole, sts:SetSourceIdentity and sts:TagSession on the broker role, both in the gateway's own \
             policy and, for the gateway's role, in the broker role's trust policy",
     url: "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html",
@@ -16,7 +16,7 @@ const FEATURES_PAGE: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/id
 impl AwsFailure {
     /// Root sessions and broker sessions are asked for as the gateway or a broker role: what an organization's policy denies
     /// there, it denies to them and not to root.
-    pub(super) fn denied_to_the_gateway(&self) -> Option<(ErrorReason, &'static str, Option<Help>)> {
+    pub(super) fn denied_to_the_gateway(&self) -> Option<(ErrorReason, &'static str, Option<Help<'static>>)> {
         if self.service != "sts" || !self.is(&["AccessDenied", "AccessDeniedException"]) {
             return None;
         }
@@ -40,7 +40,7 @@ impl AwsFailure {
 }
 
 /// A denial to a root session, or to whoever opens one.
-pub(super) fn denied(message: &str) -> (ErrorReason, &'static str, Option<Help>) {
+pub(super) fn denied(message: &str) -> (ErrorReason, &'static str, Option<Help<'static>>) {
     if message.contains("root sessions feature is not enabled") {
         let words = "aws iam enable-organizations-root-sessions, as the management account";
         let help = Some(Help { words, url: FEATURES_PAGE });

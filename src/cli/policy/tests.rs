@@ -397,6 +397,7 @@ fn what_no_question_is_is_a_usage_error() {
             "--operation UnlockQueuePolicy --queue arn:aws:sqs:eu-west-1:333333333333:jobs --region us-east-1",
             "--region: must be left out, or be the queue's own",
         ),
+        ("--operation AssumeRoot", "--account: is required: 12 digits"),
         ("--operation AssumeRoot --queue arn:aws:sqs:eu-west-1:333333333333:jobs", "--account: is required: 12 digits"),
     ] {
         let (exit, out, err) = folder.run(&format!("{base} {rest}"));
@@ -409,7 +410,6 @@ fn what_no_question_is_is_a_usage_error() {
     for rest in [
         "--operation Unlock --account 333333333333",
         "--operation AssumeRoot --account 3",
-        "--operation AssumeRoot",
         "--operation AssumeRoot --account 333333333333 --scheme oidc",
         "--operation AssumeRoot --account 333333333333 --attribute novalue",
         "--operation AssumeRoot --account 333333333333 --group operators",

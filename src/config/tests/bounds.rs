@@ -85,6 +85,20 @@ fn every_bound_holds_on_both_sides() {
 }
 
 #[test]
+fn request_ids_are_kept_for_days() {
+    let kept = |value: &str| parse(&MINIMAL.replace("[journal]", &format!("[journal]\nrequest_ids_kept = {value}")));
+    let day = Duration::from_secs(86_400);
+    assert_eq!(parse(MINIMAL).unwrap().journal.request_ids_kept, 7 * day);
+    for (value, days) in [("'1d'", 1), ("'400d'", 400)] {
+        assert_eq!(kept(value).unwrap().journal.request_ids_kept, days * day, "{value}");
+    }
+    for value in ["'0d'", "'401d'"] {
+        let error = kept(value).unwrap_err().to_string();
+        assert!(error.contains("journal.request_ids_kept: must be from 1d to 400d (leave it out for 7d)"), "{error}");
+    }
+}
+
+#[test]
 fn backups_are_kept_for_days() {
     let retention = |value: &str| parse(&format!("{MINIMAL}[backups]\nretention = {value}\n"));
     let day = Duration::from_secs(86_400);

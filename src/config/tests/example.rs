@@ -8,6 +8,7 @@ fn the_example_shows_the_defaults_and_everything_else() {
     assert_eq!((&example.server, &example.limits), (&minimal.server, &minimal.limits));
     assert_eq!((&example.organization, &example.log), (&minimal.organization, &minimal.log));
     assert_eq!(example.backups, minimal.backups);
+    assert_eq!(example.journal.request_ids_kept, minimal.journal.request_ids_kept);
     let tls = |config: &Config| {
         let tls = config.listeners[0].tls.clone().unwrap();
         (tls.client_certificate, tls.handshake_timeout)

@@ -127,7 +127,62 @@ fn what_is_required_must_be_there() {
             "",
             &["f:12:1: aws.allowed_regions: is required (write `allowed_regions = [\"us-east-1\", \"eu-west-1\"]`)"],
         ),
-        ("path = \"journal.db\"", "", &["f:15:1: journal.path: is required (write `path = \"journal.db\"`)"]),
+        (
+            "path = \"journal.db\"",
+            "",
+            &[
+                "f:15:1: journal.path: is required (write `path = \"journal.db\"`; or `url` for a PostgreSQL database that \
+               several gateways share)",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_journal_is_in_one_place_and_its_password_in_a_file() {
+    let both = "path = \"journal.db\"\nurl = \"postgresql://u@127.0.0.1/d\"";
+    assert_refused(&[
+        (
+            "path = \"journal.db\"",
+            both,
+            &[
+                "f:17:7: journal.url: cannot be given together with path: there is one journal (keep path for one gateway \
+               alone, or url for several that share a database)",
+            ],
+        ),
+        (
+            "path = \"journal.db\"",
+            "path = \"journal.db\"\npassword_file = \"password\"",
+            &[
+                "f:17:17: journal.password_file: is for a database, and the journal is a file (remove it, or give url in \
+               place of path)",
+            ],
+        ),
+        (
+            "path = \"journal.db\"",
+            "url = \"journal.db\"",
+            &[
+                "f:16:7: journal.url: must begin with postgresql:// (write postgresql://USER@HOST/DATABASE; a file belongs \
+               into path)",
+            ],
+        ),
+        (
+            "path = \"journal.db\"",
+            "url = \"postgresql://u:SECRET@127.0.0.1/d\"",
+            &[
+                "f:16:7: journal.url: must not hold a password: URLs are logged and shown (take the password out of the URL, \
+               change it, and put it into a file that password_file names)",
+            ],
+        ),
+        (
+            "path = \"journal.db\"",
+            "url = \"postgresql://u@db.internal/d\"",
+            &[
+                "f:16:7: journal.url: must have sslmode=verify-full: without it anybody on the way can read and change the \
+               journal (add sslmode=verify-full&sslrootcert=/path/of/the/authority.pem; only a Unix socket, 127.0.0.1 and \
+               [::1] may do without)",
+            ],
+        ),
     ]);
 }
 

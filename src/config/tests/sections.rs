@@ -150,3 +150,16 @@ fn limits_of_nothing_are_refused() {
         assert_errors(&format!("{MINIMAL}{lines}\n"), expected);
     }
 }
+
+#[test]
+fn a_journal_may_be_in_a_database() {
+    let toml = minimal_with(
+        "path = \"journal.db\"",
+        "url = \"postgresql://rootgate@db.internal:5432/rootgate?sslmode=verify-full&sslrootcert=/etc/ca.pem\"\n\
+         password_file = \"journal.password\"",
+    );
+    let Location::Postgres(place) = parse(&toml).unwrap().journal.location else { panic!("a database") };
+    assert_eq!((place.user.as_str(), place.port, place.database.as_str()), ("rootgate", 5432, "rootgate"));
+    assert_eq!(place.root_certificates, Some(PathBuf::from("/etc/ca.pem")));
+    assert_eq!(place.password_file, Some(PathBuf::from("/etc/rootgate/journal.password")), "relative to the file");
+}

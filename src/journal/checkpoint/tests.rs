@@ -5,6 +5,8 @@ mod keys;
 mod notes;
 mod signing;
 
+use std::path::Path;
+
 use super::{
     super::{
         Position, RecordHash,

@@ -9,7 +9,8 @@ use super::{
         ReconcileError, VerifyError,
         reconcile::{Scope, grace, moment, reconcile, render as findings},
     },
-    CommandError, render,
+    CommandError,
+    render::{self, Bad},
 };
 use crate::{clock::Timestamp, types::AccountId};
 
@@ -76,10 +77,11 @@ pub(super) async fn run_reconcile(
         Ok(report) => report,
         // What is not what was written proves nothing about AWS.
         Err(ReconcileError::Journal(VerifyError::Tampered { index, fault })) => {
+            let bad = Bad { place: None, index, fault: &fault };
             if arguments.json {
-                render::tampered_json(out, index, &fault)?;
+                render::tampered_json(out, &bad)?;
             } else {
-                render::tampered(out, index, &fault)?;
+                render::tampered(out, &bad)?;
             }
             return Ok(ExitCode::FAILURE);
         }

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use super::{
-    super::{Expectation, Fault, ListedRecord, PolicyBackup, Verified},
+    super::{Expectation, ExportSource, Fault, ListedRecord, Place, PolicyBackup, Verified, export::jsonl},
     Against,
 };
 use crate::types::printable;
@@ -16,10 +16,20 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 const NOTE: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
+/// The first bad record.
+pub(super) struct Bad<'a> {
+    pub place: Option<&'a Place>,
+    pub index: u64,
+    pub fault: &'a Fault,
+}
+
 pub(super) fn verified(out: &mut dyn Write, verified: &Verified, against: Against) -> io::Result<()> {
     let Against { receipts, checkpoints } = against;
     let signed = if checkpoints > 0 { format!(", {checkpoints} checkpoints") } else { String::new() };
     writeln!(out, "{GOOD}verified{GOOD:#}: {} records, {receipts} receipts{signed}", verified.records)?;
+    if let Some(after) = verified.after {
+        writeln!(out, "segment behind record: {after}")?;
+    }
     if let Some(head) = verified.head {
         writeln!(out, "last record: {} of {}", Expectation::from(head), head.recorded_at)?;
     }
@@ -48,6 +58,7 @@ pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, against: A
     let answer = json!({
         "verified": true,
         "records": verified.records,
+        "after": verified.after.map(|after| after.to_string()),
         "receipts": against.receipts,
         "checkpoints": against.checkpoints,
         "head": head,
@@ -57,20 +68,31 @@ pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, against: A
     writeln!(out, "{answer}")
 }
 
-pub(super) fn tampered(out: &mut dyn Write, index: u64, fault: &Fault) -> io::Result<()> {
-    writeln!(out, "{BAD}NOT verified{BAD:#}: record {index}: {}", printable(&fault.to_string()))?;
+pub(super) fn tampered(out: &mut dyn Write, bad: &Bad<'_>) -> io::Result<()> {
+    let place = bad.place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let (place, fault) = (printable(&place), printable(&bad.fault.to_string()));
+    writeln!(out, "{BAD}NOT verified{BAD:#}: record {}{place}: {fault}", bad.index)?;
     writeln!(out, "Keep the file as it is, as evidence, and compare it with a backup.")
 }
 
-pub(super) fn tampered_json(out: &mut dyn Write, index: u64, fault: &Fault) -> io::Result<()> {
-    writeln!(out, "{}", json!({ "verified": false, "index": index, "fault": fault.to_string() }))
+pub(super) fn tampered_json(out: &mut dyn Write, bad: &Bad<'_>) -> io::Result<()> {
+    let mut answer = json!({ "verified": false, "index": bad.index, "fault": bad.fault.to_string() });
+    if let Some(Place { source, line }) = bad.place {
+        let name = match source {
+            ExportSource::File(path) => path.to_string_lossy(),
+            ExportSource::StandardInput => "-".into(),
+        };
+        answer["export"] = name.into();
+        answer["line"] = (*line).into();
+    }
+    writeln!(out, "{answer}")
 }
 
 pub(super) fn record_json(out: &mut dyn Write, record: &ListedRecord) -> io::Result<()> {
     // A body as the gateway writes it is put in as it is, so that its hash can be computed from this line.
     let one_line = !record.body.contains(['\n', '\r']);
     if one_line && serde_json::from_str::<Value>(&record.body).is_ok() {
-        writeln!(out, "{{\"hash\":\"{}\",\"record\":{}}}", record.hash, record.body)
+        jsonl(record, out)
     } else {
         writeln!(out, "{}", json!({ "hash": record.hash.to_string(), "unreadable_record": record.body }))
     }

@@ -1,11 +1,14 @@
 mod checkpoint;
+mod export;
+mod tail;
+mod verify;
 
 use clap::Parser;
 use serde_json::Value;
 
 use super::{
     super::{
-        BACKUPS_MAX, Opened, RecordHash,
+        BACKUPS_MAX, Expectation, Opened, RecordHash,
         tests::{Fixture, backups::keep, intent, refusal, started},
     },
     *,
@@ -22,7 +25,11 @@ struct Cli {
 async fn answer(fixture: &Fixture, arguments: &[&str]) -> Result<(ExitCode, String), CommandError> {
     let path = fixture.path.to_str().unwrap();
     let (verb, rest) = arguments.split_first().unwrap();
-    let command = Cli::parse_from(["journal", verb, "--journal", path].iter().chain(rest)).command;
+    said(&[&[verb, "--journal", path], rest].concat()).await
+}
+
+async fn said(arguments: &[&str]) -> Result<(ExitCode, String), CommandError> {
+    let command = Cli::parse_from(["journal"].iter().chain(arguments)).command;
     let mut out = Vec::new();
     let code = run(command, &mut out).await?;
     Ok((code, anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()))
@@ -76,7 +83,7 @@ async fn verify_says_the_same_to_machines() {
 #[tokio::test]
 async fn what_cannot_be_read_is_an_error_and_no_answer() {
     let fixture = Fixture::new();
-    for verb in ["verify", "list", "backups"] {
+    for verb in ["verify", "list", "tail", "export", "backups"] {
         let error = answer(&fixture, &[verb]).await.unwrap_err();
         assert!(error.to_string().contains("there is no journal at"), "{error}");
     }

@@ -1,7 +1,11 @@
 //! Bodies: written by the writer, read by whoever verifies.
 
+mod facts;
+mod time;
+
+pub(in super::super) use facts::{Change, Facts};
+
 use serde_json::Value;
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Effect;
 use crate::clock::Timestamp;
@@ -13,7 +17,7 @@ pub(in super::super) fn body_text(index: u64, recorded_at: Timestamp, clock_behi
     format!("{{\"index\":{index},\"recorded_at\":\"{recorded_at}\",{mark}{members}")
 }
 
-/// What the chain has to know of a stored body.
+/// A stored body with all that it says. Who reads many and needs little of each takes [`Facts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) struct Body {
     pub index: u64,
@@ -27,15 +31,10 @@ impl Body {
     pub(in super::super) fn parse(text: &str) -> Result<Self, &'static str> {
         let members: Value = serde_json::from_str(text).map_err(|_| "it is not JSON")?;
         let index = members.get("index").and_then(Value::as_u64).ok_or("it has no index")?;
-        let recorded_at = text_of(&members, "recorded_at").and_then(timestamp).ok_or("it has no recorded_at")?;
+        let recorded_at = text_of(&members, "recorded_at").and_then(time::parse).ok_or("it has no recorded_at")?;
         let event = text_of(&members, "event").ok_or("it has no event")?;
         let effect = effect(event, &members)?;
         Ok(Self { index, recorded_at, effect, members })
-    }
-
-    /// A member that is a moment.
-    pub(in super::super) fn time(&self, member: &str) -> Option<Timestamp> {
-        self.text(member).and_then(timestamp)
     }
 
     /// A member that is text.
@@ -59,13 +58,4 @@ fn effect(event: &str, members: &Value) -> Result<Effect, &'static str> {
 
 fn text_of<'a>(members: &'a Value, member: &str) -> Option<&'a str> {
     members.get(member).and_then(Value::as_str)
-}
-
-/// The inverse of `Timestamp`'s `Display`.
-fn timestamp(text: &str) -> Option<Timestamp> {
-    if let Some(micros) = text.strip_suffix("us") {
-        return micros.parse().ok().map(Timestamp::from_unix_micros);
-    }
-    let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-    i64::try_from(time.unix_timestamp_nanos().div_euclid(1000)).ok().map(Timestamp::from_unix_micros)
 }

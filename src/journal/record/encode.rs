@@ -6,7 +6,10 @@ use serde::Serialize as _;
 use serde_json::{Value, json};
 
 use super::super::{AppendError, BODY_BYTES_MAX, Backup, Event, Intent, POLICY_BYTES_MAX, RequestClaim, RequestEnd};
-use crate::{store::RequestKey, types::OperationId};
+use crate::{
+    store::RequestKey,
+    types::{AccountId, OperationId},
+};
 
 /// Room for what the writer puts before the event's own members: braces, index, time and the mark of a late clock.
 const PREFIX_BYTES_MAX: usize = 128;
@@ -32,8 +35,8 @@ pub(in super::super) struct Encoded {
     pub json: String,
     /// What it does to the list of open intents.
     pub effect: Effect,
-    /// The operation, if this is an intent.
-    pub intent: Option<OperationId>,
+    /// Operation and target account, if this is an intent.
+    pub intent: Option<(OperationId, Option<AccountId>)>,
     /// What goes into the table of backups, if this is one.
     pub backup: Option<Arc<Backup>>,
     /// What an intent has for itself.
@@ -89,7 +92,7 @@ pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Enco
         _ => RequestEnd::NoRequest,
     };
     let claims = intent.map(claims).unwrap_or_default();
-    let intent = intent.map(|intent| intent.operation_id);
+    let intent = intent.map(|intent| (intent.operation_id, intent.account_id));
     Ok(Encoded { json, effect: effect(event), intent, backup, claims, request })
 }
 
@@ -105,7 +108,7 @@ fn effect(event: &Event) -> Effect {
         Event::Outcome(outcome) => {
             Effect::Closes { operation_id: outcome.operation_id.to_string(), intent_index: outcome.intent_index }
         }
-        Event::Interrupted { operation_id, intent_index } => {
+        Event::Interrupted { operation_id, intent_index, .. } => {
             Effect::Closes { operation_id: operation_id.clone(), intent_index: *intent_index }
         }
         Event::Started { .. }

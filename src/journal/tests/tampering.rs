@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use super::*;
 
 /// Runs a statement as somebody would who owns the file.
-pub(super) async fn tamper(path: &Path, statement: &'static str) {
+pub(in crate::journal) async fn tamper(path: &Path, statement: &'static str) {
     let mut owner = owner(path).await;
     run(&mut owner, statement).await;
 }

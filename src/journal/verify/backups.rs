@@ -6,7 +6,7 @@ use crate::{
     journal::{
         backups::{BackupFault, believed},
         open::PAGE_RECORDS,
-        record::Body,
+        record::Facts,
     },
     store::{Snapshot, StoreError},
 };
@@ -33,13 +33,13 @@ pub(super) enum Finding {
 
 impl Backups {
     /// Takes a record in.
-    pub(super) fn count(&mut self, body: &Body) -> Result<(), Fault> {
-        match body.text("event") {
-            Some("Backup") => {
-                self.recorded.push(Kept { index: body.index, recorded_at: body.recorded_at });
+    pub(super) fn count(&mut self, facts: &Facts<'_>) -> Result<(), Fault> {
+        match &*facts.event {
+            "Backup" => {
+                self.recorded.push(Kept { index: facts.index, recorded_at: facts.recorded_at });
             }
-            Some("BackupsExpired") => {
-                let older_than = body.time("older_than").ok_or(Fault::Body("it has no older_than"))?;
+            "BackupsExpired" => {
+                let older_than = facts.older_than.ok_or(Fault::Body("it has no older_than"))?;
                 // Times never go backwards along the chain.
                 let expired = self.recorded.partition_point(|kept| kept.recorded_at < older_than);
                 self.expired = self.expired.max(expired);

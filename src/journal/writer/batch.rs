@@ -72,6 +72,16 @@ pub(in crate::journal) enum Chore {
     Prune,
 }
 
+impl Chore {
+    /// How much it deletes at a time.
+    pub(in crate::journal) const fn deletes_at_most(self) -> u32 {
+        match self {
+            Self::Prune => super::PRUNED_MAX,
+            _ => super::DELETED_MAX,
+        }
+    }
+}
+
 /// What became of a batch.
 #[derive(Default)]
 pub(in crate::journal) struct Written {
@@ -153,7 +163,8 @@ impl Writer {
             transaction.probe().await?;
         }
         let mut draft = Draft::new(self.head, self.instance.clone(), self.clock.now());
-        let not_confirmed = |(id, index)| encode(&Event::not_confirmed(id, index), Oversize::Trim).ok();
+        let not_confirmed =
+            |((id, account), index)| encode(&Event::not_confirmed(id, index, account), Oversize::Trim).ok();
         let orphans: Vec<Encoded> = self.orphans.iter().copied().filter_map(not_confirmed).collect();
         // Whatever the answers are: an intent that is not open any more needs nothing.
         draft.add(transaction, orphans.iter().map(|encoded| (encoded, false))).await?;
@@ -180,7 +191,7 @@ impl Writer {
             Chore::Leave => return transaction.renew(&self.instance, Duration::ZERO).await,
             Chore::Archive(last) => return transaction.archive(last.index, last.hash).await,
             Chore::Prune => {
-                written.deleted = transaction.prune(super::DELETED_MAX).await?;
+                written.deleted = transaction.prune(chore.deletes_at_most()).await?;
                 return Ok(());
             }
             Chore::Tend => {
@@ -188,11 +199,11 @@ impl Writer {
                 return self.close_interrupted(transaction, draft, written).await;
             }
             Chore::ExpireBackups(older_than) => {
-                written.deleted = transaction.expire_backups(older_than, super::DELETED_MAX).await?;
+                written.deleted = transaction.expire_backups(older_than, chore.deletes_at_most()).await?;
                 Event::BackupsExpired { count: written.deleted, older_than }
             }
             Chore::ForgetRequests(older_than) => {
-                written.deleted = transaction.expire_requests(older_than, super::DELETED_MAX).await?;
+                written.deleted = transaction.expire_requests(older_than, chore.deletes_at_most()).await?;
                 Event::RequestsForgotten { count: written.deleted, older_than }
             }
         };
@@ -216,7 +227,8 @@ impl Writer {
             let record = transaction.records(intent.index, 1).await?;
             let damaged = |what| StoreError::damaged(intent.index, what);
             let intent = read_intent(intent, record.first()).map_err(damaged)?;
-            let event = Event::Interrupted { operation_id: intent.operation_id.clone(), intent_index: intent.index };
+            let (operation_id, account_id) = (intent.operation_id.clone(), intent.account_id.clone());
+            let event = Event::Interrupted { operation_id, intent_index: intent.index, account_id };
             closing.extend(encode(&event, Oversize::Trim).ok());
             written.interrupted.push(intent);
         }
@@ -268,8 +280,8 @@ impl Writer {
         for (encoded, position, persistent) in doubt.records {
             if persistent {
                 self.landed.push((encoded.json, position));
-            } else if let Some(operation_id) = encoded.intent {
-                self.orphans.push((operation_id, position.index));
+            } else if let Some(intent) = encoded.intent {
+                self.orphans.push((intent, position.index));
             }
         }
         let surplus = self.landed.len().saturating_sub(LANDED_MAX);

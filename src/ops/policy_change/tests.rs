@@ -155,7 +155,7 @@ fn replace(document: &str) -> UnlockMode {
 }
 
 fn look_only() -> Terms {
-    Terms { validate_only: true, etag: None }
+    Terms { validate_only: true, ..Terms::default() }
 }
 
 #[tokio::test]
@@ -302,7 +302,7 @@ async fn an_act_happens_only_on_the_state_that_its_plan_saw() {
     let before = policy(&[LOCK, KEEP]);
     let scripted = Scripted::new(vec![some(&before)], Ok(()));
     let plan = change(&scripted, &SURGICAL, &look_only()).await.unwrap().plan.unwrap();
-    let terms = Terms { validate_only: false, etag: Some(plan.etag) };
+    let terms = Terms { etag: Some(plan.etag), ..Terms::default() };
     let scripted = Scripted::new(vec![some(&before), some(&policy(&[KEEP]))], Ok(()));
     assert!(change(&scripted, &SURGICAL, &terms).await.is_ok());
     for now in [Ok(None), some(&policy(&[KEEP])), some(&policy(&[KEEP, LOCK])), some(&format!("{before} "))] {

@@ -84,7 +84,6 @@ fn what_is_not_served_is_refused_never_ignored() {
         change(&mut message);
         not_served(unlock_bucket_policy(&message))
     };
-    assert!(with(|m| m.request_id = "x".to_owned()).contains("request_id"));
     assert!(with(|m| m.approval_id = "x".to_owned()).contains("approval_id"));
 }
 
@@ -154,9 +153,57 @@ fn listed_statements_are_named_one_by_one_and_an_index_only_where_it_means_somet
 fn terms_are_taken_and_an_etag_is_one_of_ours() {
     let message = pb::UnlockBucketPolicyRequest { validate_only: true, etag: "1.ab.".to_owned(), ..bucket_request() };
     let terms = unlock_bucket_policy(&message).unwrap().terms;
-    assert!(terms.validate_only && terms.etag.is_some());
+    assert!(terms.validate_only && terms.etag.is_some() && terms.request_id.is_none());
     let bad = pb::UnlockBucketPolicyRequest { etag: "W/\"x\"".to_owned(), ..bucket_request() };
     assert_eq!(violated(unlock_bucket_policy(&bad)), ["etag"]);
+}
+
+const REQUEST_ID: &str = "5f0c6b3a-6f0e-4f5e-9a55-0d6a3c1b2e7f";
+
+#[test]
+fn a_request_id_is_a_canonical_uuid_in_every_request_that_changes_something() {
+    macro_rules! take_it {
+        ($($parse:expr, $message:expr;)*) => {$(
+            let mut message = $message;
+            message.request_id = REQUEST_ID.to_owned();
+            let terms = $parse(&message).unwrap().terms;
+            assert_eq!(terms.request_id.map(|id| id.to_string()).as_deref(), Some(REQUEST_ID));
+            message.request_id = REQUEST_ID.to_uppercase();
+            assert_eq!(violated($parse(&message)), ["request_id"]);
+        )*};
+    }
+    take_it! {
+        |message| assume_root(message, durations()), assume_request();
+        unlock_bucket_policy, bucket_request();
+        unlock_queue_policy, queue_request();
+        restore_bucket_policy, restore_request();
+        restore_queue_policy, restore_queue_request();
+        delete_root_credentials, delete_request();
+        allow_password_recovery, recovery_request();
+    }
+}
+
+fn restore_queue_request() -> pb::RestoreQueuePolicyRequest {
+    pb::RestoreQueuePolicyRequest {
+        account_id: ACCOUNT.to_owned(),
+        reason: REASON.to_owned(),
+        queue_arn: format!("arn:aws:sqs:eu-west-1:{ACCOUNT}:events"),
+        backup_id: restore_request().backup_id,
+        ..Default::default()
+    }
+}
+
+fn delete_request() -> pb::DeleteRootCredentialsRequest {
+    pb::DeleteRootCredentialsRequest {
+        account_id: ACCOUNT.to_owned(),
+        reason: REASON.to_owned(),
+        credential_kinds: vec![pb::CredentialKind::AccessKey.into()],
+        ..Default::default()
+    }
+}
+
+fn recovery_request() -> pb::AllowPasswordRecoveryRequest {
+    pb::AllowPasswordRecoveryRequest { account_id: ACCOUNT.to_owned(), reason: REASON.to_owned(), ..Default::default() }
 }
 
 fn restore_request() -> pb::RestoreBucketPolicyRequest {
@@ -287,6 +334,8 @@ fn credential_kinds_are_said() {
         assert_eq!(violated(with(bad.clone())), ["credential_kinds"], "{bad:?}");
     }
 }
+
+mod digest;
 
 mod properties {
     use proptest::prelude::*;

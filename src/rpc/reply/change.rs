@@ -1,10 +1,8 @@
 //! Changed policies and their backups as messages.
 
-use tonic::Status;
-
 use super::{super::convert, plan, receipt, timestamp, verification};
 use crate::{
-    gate::{Done, Receipt},
+    gate::Evidence,
     lockout::Verdict,
     ops::{
         BucketPolicyChange, JudgedStatement, PolicyBackup, PolicyBackupList, PolicyChange, PolicyResult,
@@ -28,8 +26,8 @@ struct Changed {
 }
 
 impl Changed {
-    fn new(change: PolicyChange, given: Receipt) -> Self {
-        let backup_id = change.backed_up().then(|| BackupId::from(given.operation_id).to_string());
+    fn new(change: PolicyChange, evidence: Evidence) -> Self {
+        let backup_id = change.backed_up().then(|| BackupId::from(evidence.operation_id).to_string());
         // "May have changed" is told as changed, beside the code that kept it from being known.
         let changed = change.changed().unwrap_or(true);
         let (previous_policy, previous_policy_unreadable) = match change.previous {
@@ -38,7 +36,7 @@ impl Changed {
             PreviousPolicy::Unreadable(code) => (String::new(), code),
         };
         Self {
-            receipt: Some(receipt(given)),
+            receipt: Some(receipt(evidence)),
             changed,
             previous_policy,
             previous_policy_unreadable,
@@ -51,12 +49,10 @@ impl Changed {
     }
 }
 
-pub(in super::super) fn unlock_bucket_policy(
-    done: Done<BucketPolicyChange>,
-) -> Result<pb::UnlockBucketPolicyResponse, Status> {
-    let BucketPolicyChange { change, region } = done.output;
-    let changed = Changed::new(change, done.receipt);
-    Ok(pb::UnlockBucketPolicyResponse {
+pub(super) fn unlock_bucket_policy(output: BucketPolicyChange, evidence: Evidence) -> pb::UnlockBucketPolicyResponse {
+    let BucketPolicyChange { change, region } = output;
+    let changed = Changed::new(change, evidence);
+    pb::UnlockBucketPolicyResponse {
         receipt: changed.receipt,
         changed: changed.changed,
         previous_policy: changed.previous_policy,
@@ -67,15 +63,13 @@ pub(in super::super) fn unlock_bucket_policy(
         result: changed.result,
         statements: changed.statements,
         backup_id: changed.backup_id,
-    })
+    }
 }
 
-pub(in super::super) fn unlock_queue_policy(
-    done: Done<QueuePolicyChange>,
-) -> Result<pb::UnlockQueuePolicyResponse, Status> {
-    let QueuePolicyChange { change, url } = done.output;
-    let changed = Changed::new(change, done.receipt);
-    Ok(pb::UnlockQueuePolicyResponse {
+pub(super) fn unlock_queue_policy(output: QueuePolicyChange, evidence: Evidence) -> pb::UnlockQueuePolicyResponse {
+    let QueuePolicyChange { change, url } = output;
+    let changed = Changed::new(change, evidence);
+    pb::UnlockQueuePolicyResponse {
         receipt: changed.receipt,
         changed: changed.changed,
         previous_policy: changed.previous_policy,
@@ -86,15 +80,13 @@ pub(in super::super) fn unlock_queue_policy(
         result: changed.result,
         statements: changed.statements,
         backup_id: changed.backup_id,
-    })
+    }
 }
 
-pub(in super::super) fn restore_bucket_policy(
-    done: Done<BucketPolicyChange>,
-) -> Result<pb::RestoreBucketPolicyResponse, Status> {
-    let BucketPolicyChange { change, region } = done.output;
-    let changed = Changed::new(change, done.receipt);
-    Ok(pb::RestoreBucketPolicyResponse {
+pub(super) fn restore_bucket_policy(output: BucketPolicyChange, evidence: Evidence) -> pb::RestoreBucketPolicyResponse {
+    let BucketPolicyChange { change, region } = output;
+    let changed = Changed::new(change, evidence);
+    pb::RestoreBucketPolicyResponse {
         receipt: changed.receipt,
         changed: changed.changed,
         verification: changed.verification,
@@ -103,15 +95,13 @@ pub(in super::super) fn restore_bucket_policy(
         previous_policy: changed.previous_policy,
         backup_id: changed.backup_id,
         region: region.to_string(),
-    })
+    }
 }
 
-pub(in super::super) fn restore_queue_policy(
-    done: Done<QueuePolicyChange>,
-) -> Result<pb::RestoreQueuePolicyResponse, Status> {
-    let QueuePolicyChange { change, url } = done.output;
-    let changed = Changed::new(change, done.receipt);
-    Ok(pb::RestoreQueuePolicyResponse {
+pub(super) fn restore_queue_policy(output: QueuePolicyChange, evidence: Evidence) -> pb::RestoreQueuePolicyResponse {
+    let QueuePolicyChange { change, url } = output;
+    let changed = Changed::new(change, evidence);
+    pb::RestoreQueuePolicyResponse {
         receipt: changed.receipt,
         changed: changed.changed,
         verification: changed.verification,
@@ -120,19 +110,17 @@ pub(in super::super) fn restore_queue_policy(
         previous_policy: changed.previous_policy,
         backup_id: changed.backup_id,
         queue_url: url,
-    })
+    }
 }
 
-pub(in super::super) fn list_policy_backups(
-    done: Done<PolicyBackupList>,
-) -> Result<pb::ListPolicyBackupsResponse, Status> {
-    let PolicyBackupList { backups, next_before, query } = done.output;
+pub(super) fn list_policy_backups(output: PolicyBackupList, evidence: Evidence) -> pb::ListPolicyBackupsResponse {
+    let PolicyBackupList { backups, next_before, query } = output;
     let next_page_token = next_before.map(|before| convert::page_token(before, &query));
-    Ok(pb::ListPolicyBackupsResponse {
-        receipt: Some(receipt(done.receipt)),
+    pb::ListPolicyBackupsResponse {
+        receipt: Some(receipt(evidence)),
         backups: backups.into_iter().map(backup).collect(),
         next_page_token: next_page_token.unwrap_or_default(),
-    })
+    }
 }
 
 const fn result(result: PolicyResult) -> pb::PolicyResult {

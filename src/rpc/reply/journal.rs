@@ -2,25 +2,25 @@
 
 use super::{super::convert, receipt, timestamp};
 use crate::{
-    gate::Done,
+    gate::Evidence,
     ops::{JournalRecord, RecordList, SignedCheckpoint},
     pb,
 };
 
-pub(in super::super) fn list_records(done: Done<RecordList>) -> pb::ListRecordsResponse {
-    let RecordList { records, next, through, filter } = done.output;
+pub(super) fn list_records(output: RecordList, evidence: Evidence) -> pb::ListRecordsResponse {
+    let RecordList { records, next, through, filter } = output;
     let next_page_token = next.map(|next| convert::records_page_token(next, &filter));
     pb::ListRecordsResponse {
         records: records.into_iter().map(record).collect(),
         next_page_token: next_page_token.unwrap_or_default(),
-        receipt: Some(receipt(done.receipt)),
+        receipt: Some(receipt(evidence)),
         through_index: number(through),
     }
 }
 
-pub(in super::super) fn get_checkpoint(done: Done<SignedCheckpoint>) -> pb::GetCheckpointResponse {
-    let SignedCheckpoint { note, index, hash } = done.output;
-    pb::GetCheckpointResponse { signed_note: note, receipt: Some(receipt(done.receipt)), index: number(index), hash }
+pub(super) fn get_checkpoint(output: SignedCheckpoint, evidence: Evidence) -> pb::GetCheckpointResponse {
+    let SignedCheckpoint { note, index, hash } = output;
+    pb::GetCheckpointResponse { signed_note: note, receipt: Some(receipt(evidence)), index: number(index), hash }
 }
 
 fn record(record: JournalRecord) -> pb::JournalRecord {

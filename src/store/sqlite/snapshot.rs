@@ -35,13 +35,14 @@ pub(super) async fn open(path: &Path, busy_timeout: Duration) -> Result<Box<dyn 
         }
         connected => connected.map_err(|error| opening(error, path))?,
     };
+    // Ended by closing the connection, which owns it.
+    let begun = sqlx::query("BEGIN").execute(&mut connection).await;
+    begun.map_err(|error| opening(error.into(), path))?;
+    // The first look fixes the moment (SQLite, "Isolation In SQLite").
     let version = schema::find_version(&mut connection, path).await?;
     if version == Version::Empty {
         return Err(OpenError::NotAJournal { path: path.to_owned(), application_id: 0 });
     }
-    // Ended by closing the connection, which owns it.
-    let begun = sqlx::query("BEGIN").execute(&mut connection).await;
-    begun.map_err(|error| opening(error.into(), path))?;
     Ok(Box::new(SqliteSnapshot { connection, version }))
 }
 

@@ -1,0 +1,39 @@
+//! `journal archive`.
+
+use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
+
+use clap::{Args, value_parser};
+
+use super::{super::archive, CommandError};
+use crate::clock::SystemClock;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  Move the first million records into a file:
+    rootgate journal archive --journal journal.db --until 1000000 --output journal-1.jsonl
+  Check file and journal together afterwards:
+    rootgate journal verify --export journal-1.jsonl
+    rootgate journal verify --journal journal.db";
+
+/// Arguments of `archive`.
+#[derive(Clone, Debug, Args)]
+pub struct ArchiveArguments {
+    /// The journal's file
+    #[arg(long, value_name = "FILE")]
+    pub journal: PathBuf,
+    /// Index of the last record to move
+    #[arg(long, value_name = "INDEX", value_parser = value_parser!(u64).range(1..))]
+    pub until: u64,
+    /// File to write, as JSONL, readable for its owner only; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+pub(super) async fn run_archive(arguments: &ArchiveArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
+    let ArchiveArguments { journal, until, output } = arguments;
+    let archived = archive(&journal.into(), Arc::new(SystemClock), *until, output).await?;
+    writeln!(out, "archived: records {} to {} in {}", archived.first, archived.last.index, output.display())?;
+    writeln!(out, "last record: {}", archived.last)?;
+    writeln!(out, "SHA-256 of the file: {}", archived.file_sha256)?;
+    Ok(ExitCode::SUCCESS)
+}

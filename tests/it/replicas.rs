@@ -1,0 +1,103 @@
+//! Several gateways that share one PostgreSQL database.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_root_simulator::{Fault, Scenario, Simulator};
+use rootgate_test_postgres::{Cluster, Database, Options};
+use tonic::Code;
+
+use crate::harness::{ANALYTICS, AUDITOR, OPERATOR, PAYMENTS, Setup, World, refused};
+
+/// Gateways on one AWS and one database.
+async fn replicas(count: usize, database: &Database<'_>) -> Vec<World> {
+    let aws = Arc::new(Simulator::start(Scenario::example()).await.unwrap());
+    let mut worlds = Vec::new();
+    for _ in 0..count {
+        worlds.push(World::start_on(Arc::clone(&aws), Setup::default().on_postgres(database)).await);
+    }
+    worlds
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_replicas_under_load_write_one_unbroken_chain_and_lose_no_outcome() {
+    const CALLERS_EACH: usize = 4;
+    const CALLS_EACH: usize = 10;
+    let database = Cluster::shared().database("load");
+    let mut worlds = replicas(3, &database).await;
+    let mut callers = Vec::new();
+    for world in &worlds {
+        for number in 0..CALLERS_EACH {
+            let mut caller = world.as_caller(if number % 2 == 0 { AUDITOR } else { OPERATOR }).await;
+            callers.push(tokio::spawn(async move {
+                let mut receipts = Vec::new();
+                for call in 0..CALLS_EACH {
+                    let account = if call % 2 == 0 { PAYMENTS } else { ANALYTICS };
+                    receipts.push(caller.audit(account).await.unwrap().receipt.unwrap());
+                }
+                receipts
+            }));
+        }
+    }
+    let mut receipts = Vec::new();
+    for caller in callers {
+        receipts.extend(caller.await.unwrap());
+    }
+    for world in &mut worlds {
+        world.stop().await;
+    }
+    // Verified from the first record to the last.
+    let records = worlds[0].records().await;
+    assert_eq!(receipts.len(), 3 * CALLERS_EACH * CALLS_EACH);
+    for receipt in &receipts {
+        let record = &records[usize::try_from(receipt.journal_index).unwrap() - 1];
+        assert_eq!((record.event(), &record.hash), ("Outcome", &receipt.record_hash), "nothing acknowledged is lost");
+    }
+    let count = |event: &str| records.iter().filter(|record| record.event() == event).count();
+    assert_eq!((count("Intent"), count("Outcome")), (receipts.len(), receipts.len()));
+    assert_eq!((count("Started"), count("Stopped"), count("Interrupted")), (3, 3, 0));
+    assert_eq!(database.query("SELECT count(*) FROM rootgate.open_intents"), "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_acts_on_one_target_at_different_replicas_one_is_done() {
+    let database = Cluster::shared().database("target");
+    let worlds = replicas(2, &database).await;
+    let aws = &worlds[0].aws;
+    aws.inject(Fault::on("sts", "AssumeRoot").latency(Duration::from_secs(3)));
+    let mut first = worlds[0].as_caller(OPERATOR).await;
+    let mut second = worlds[1].as_caller(OPERATOR).await;
+    let first = tokio::spawn(async move { first.unlock_bucket(PAYMENTS, "payments-ledger").await });
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while database.query("SELECT count(*) FROM rootgate.open_intents") != "1" {
+        assert!(tokio::time::Instant::now() < deadline, "the first act does not begin");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    refused(second.unlock_bucket(PAYMENTS, "payments-ledger").await, Code::Aborted, "RESOURCE_BUSY");
+    assert!(first.await.unwrap().unwrap().changed);
+    aws.clear_faults();
+    assert!(!second.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap().changed, "it is free again, and done");
+    let deletions = aws.calls().iter().filter(|call| call.name() == "s3:DeleteBucketPolicy").count();
+    assert_eq!(deletions, 1, "no act is done twice");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_gone_stops_every_act_and_what_was_acknowledged_is_there_afterwards() {
+    let cluster = Cluster::start_new(&Options::default());
+    let database = cluster.database("gone");
+    let worlds = replicas(1, &database).await;
+    let mut operator = worlds[0].as_caller(OPERATOR).await;
+    let receipt = operator.audit(PAYMENTS).await.unwrap().receipt.unwrap();
+    worlds[0].aws.clear_calls();
+    cluster.stop();
+    refused(operator.audit(PAYMENTS).await, Code::Unavailable, "JOURNAL_UNAVAILABLE");
+    assert!(worlds[0].acts_on_aws().is_empty(), "no durable intent, no act");
+    cluster.start();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while operator.audit(PAYMENTS).await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "the gateway does not go on by itself");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let records = worlds[0].records().await;
+    let record = &records[usize::try_from(receipt.journal_index).unwrap() - 1];
+    assert_eq!(record.hash, receipt.record_hash);
+}
