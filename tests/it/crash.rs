@@ -12,8 +12,8 @@ use tokio::{
     time::timeout,
 };
 
-use self::{callers::Told, evidence::Evidence};
-use crate::harness::{Client, STRANGER, Site, config_toml};
+use self::{callers::Caller, evidence::Evidence};
+use crate::harness::{Client, Running, STRANGER, Site, config_toml};
 
 /// How many kills: enough to see something in everyday runs. More with `ROOTGATE_KILLS`.
 const KILLS: usize = 20;
@@ -41,43 +41,81 @@ async fn kill_9_under_load_loses_nothing_acknowledged_and_leaves_no_act_unrecord
             kills += 1;
             kills_at_start += 1;
         }
-        let mut gateway = site.serve().await;
-        evidence.follow().await;
-        evidence.assert_all_closed();
-        let started = drain(&mut calls);
-
-        let mut acting = JoinSet::new();
-        let (operator, stranger) = connect(&site, gateway.address).await;
-        for caller in callers.drain(..) {
-            let client = if caller.is_stranger() { stranger.clone() } else { operator.clone() };
-            acting.spawn(caller.act_until_cut_off(client, Arc::clone(&site)));
-        }
-        let mut seen = until_moment(&mut calls, round).await;
-        gateway.kill();
-        gateway.ended().await;
-        for (caller, told) in acting.join_all().await {
-            callers.push(caller);
-            evidence.note(told);
-        }
-        seen.extend(drain(&mut calls));
-        // Before the next process can close anything: what is durable now is what the killed one had written.
-        evidence.follow().await;
-        evidence.assert_intents_of(started.iter().chain(&seen));
+        callers = act_and_be_killed(&site, &mut calls, round, callers, &mut evidence).await;
         kills += 1;
         round += 1;
         if round % ROUNDS_PER_VERIFICATION == 0 {
             evidence.verify(&site.aws).await;
         }
     }
-    let gateway = site.serve().await;
-    evidence.follow().await;
-    evidence.assert_all_closed();
+    let gateway = start(&site, &mut evidence).await;
+    let connections = Connections::to(&gateway, &site).await;
+    for caller in &mut callers {
+        evidence.note(caller.repeat(&mut connections.of(caller)).await);
+    }
     gateway.signal("-TERM");
     assert!(gateway.ended().await.0.success());
     evidence.follow().await;
     let figures = evidence.verify(&site.aws).await;
     println!("{kills} kills, {kills_at_start} of them at a start: {figures}");
     figures.assert_telling();
+}
+
+/// One life of a gateway: it starts, everybody acts, and it is killed in the midst of it.
+async fn act_and_be_killed(
+    site: &Arc<Site>,
+    calls: &mut Receiver<Call>,
+    round: usize,
+    callers: Vec<Caller>,
+    evidence: &mut Evidence,
+) -> Vec<Caller> {
+    let mut gateway = start(site, evidence).await;
+    let mut seen = drain(calls);
+    let connections = Connections::to(&gateway, site).await;
+    let mut acting = JoinSet::new();
+    for caller in callers {
+        let client = connections.of(&caller);
+        acting.spawn(caller.act_until_cut_off(client, Arc::clone(site)));
+    }
+    seen.extend(until_moment(calls, round).await);
+    gateway.kill();
+    gateway.ended().await;
+    let mut cut_off = Vec::new();
+    for (caller, told) in acting.join_all().await {
+        cut_off.push(caller);
+        evidence.note(told);
+    }
+    seen.extend(drain(calls));
+    // Before the next process can close anything: what is durable now is what the killed one had written.
+    evidence.follow().await;
+    evidence.assert_intents_of(&seen);
+    cut_off
+}
+
+/// Starts the gateway, which closes what the one before left open.
+async fn start(site: &Site, evidence: &mut Evidence) -> Running {
+    let gateway = site.serve().await;
+    evidence.follow().await;
+    evidence.assert_all_closed();
+    gateway
+}
+
+/// A connection for those who may act, and one for who may not.
+struct Connections {
+    operator: Client,
+    stranger: Client,
+}
+
+impl Connections {
+    async fn to(gateway: &Running, site: &Site) -> Self {
+        let address = gateway.address;
+        let (operator, stranger) = tokio::join!(site.client(address), site.client_as(STRANGER, address));
+        Self { operator, stranger }
+    }
+
+    fn of(&self, caller: &Caller) -> Client {
+        if caller.is_stranger() { self.stranger.clone() } else { self.operator.clone() }
+    }
 }
 
 /// Broker sessions carry the operation's id, and so does the root session that they open: an exact join.
@@ -92,10 +130,6 @@ async fn site() -> Site {
 fn kills() -> usize {
     let said = env::var("ROOTGATE_KILLS").ok();
     said.map_or(KILLS, |said| said.parse().expect("ROOTGATE_KILLS is a number"))
-}
-
-async fn connect(site: &Site, address: std::net::SocketAddr) -> (Client, Client) {
-    tokio::join!(site.client(address), site.client_as(STRANGER, address))
 }
 
 /// Waits for the moment of this round's kill, and hands back the calls that AWS saw until then.

@@ -9,10 +9,11 @@ use rootgate::{
     clock::SystemClock,
     journal::{Event, Journal},
 };
+use rootgate_test_postgres::{Cluster, Options};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
 
 use self::{outage::Outage, volume::Volume};
-use crate::harness::{OPERATOR, STRANGER, Site, World, config_toml};
+use crate::harness::{OPERATOR, STRANGER, Setup, Site, World, config_toml};
 
 /// The journal and what SQLite keeps beside it.
 const FILES: [&str; 3] = ["journal.db", "journal.db-wal", "journal.db-shm"];
@@ -31,7 +32,7 @@ async fn a_removed_journal_stops_every_act_until_it_is_put_back() {
     fs::rename(&aside, world.journal_path()).unwrap();
     let receipts = outage.ends().await;
     world.stop().await;
-    receipts.are_all_in(&world.journal_path()).await;
+    receipts.are_all_in(world.journal()).await;
 }
 
 #[tokio::test]
@@ -61,7 +62,7 @@ async fn another_journal_in_its_place_stops_every_act_and_is_not_touched() {
     }
     let receipts = outage.ends().await;
     world.stop().await;
-    receipts.are_all_in(&world.journal_path()).await;
+    receipts.are_all_in(world.journal()).await;
 }
 
 #[tokio::test]
@@ -76,7 +77,7 @@ async fn a_write_that_has_to_wait_for_too_long_stops_every_act_until_it_goes_thr
     holder.close().await.unwrap();
     let receipts = outage.ends().await;
     world.stop().await;
-    receipts.are_all_in(&world.journal_path()).await;
+    receipts.are_all_in(world.journal()).await;
 }
 
 #[tokio::test]
@@ -108,5 +109,34 @@ async fn a_full_volume_stops_every_act_until_there_is_room_again() {
     // Without its volume there is none in the folder.
     assert!(!folder.join("journal.db").exists());
     volume.copy_to(&folder);
-    receipts.are_all_in(&folder.join("journal.db")).await;
+    receipts.are_all_in(folder.join("journal.db").as_path()).await;
+}
+
+/// The server ends as by a power cut, and recovers when it starts again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_gone_stops_every_act_until_it_is_back() {
+    let cluster = Cluster::start_new(&Options::default());
+    let database = cluster.database("gone");
+    let mut world = World::start_with(Setup::default().on_postgres(&database)).await;
+    let mut outage = outage(&world).await;
+    cluster.stop();
+    outage.shows().await;
+    cluster.start();
+    let receipts = outage.ends().await;
+    world.stop().await;
+    receipts.are_all_in(world.journal()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_stands_still_stops_every_act_until_it_goes_on() {
+    let cluster = Cluster::start_new(&Options::default());
+    let database = cluster.database("still");
+    let mut world = World::start_with(Setup::default().on_postgres(&database)).await;
+    let mut outage = outage(&world).await;
+    let frozen = cluster.freeze();
+    outage.shows().await;
+    drop(frozen);
+    let receipts = outage.ends().await;
+    world.stop().await;
+    receipts.are_all_in_after_a_stall(world.journal()).await;
 }

@@ -8,11 +8,12 @@ use aws_root_simulator::{
 };
 use rootgate::{
     journal::Expectation,
-    pb::{CredentialKind, Receipt, TaskPolicy},
+    pb::{self, CredentialKind, Receipt, TaskPolicy},
+    types::OperationId,
 };
 use tonic::Code;
 
-use crate::harness::{Client, Refusal, Site};
+use crate::harness::{Client, REASON, Refusal, Site, answer, assume_root, unlock_bucket};
 
 /// Unlocks buckets, each in an account of its own.
 const UNLOCKERS: u32 = 5;
@@ -24,6 +25,8 @@ pub struct Caller {
     job: Job,
     account: String,
     turn: u32,
+    /// The request of its turn, while there is no answer to it.
+    request_id: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,12 +43,17 @@ enum Job {
     Intrude,
 }
 
-/// What a caller was told of an act.
-pub enum Told {
+/// What a caller was told of a request, and whether it had made it before, of a gateway that was killed.
+pub struct Told {
+    pub answer: Answer,
+    pub again: bool,
+}
+
+pub enum Answer {
     /// It is done.
     Done(Position, Change),
-    /// It is not.
-    Refused(Position),
+    /// It is not, or nobody knows; with the reason.
+    Refused(Position, String),
     /// Nothing: the gateway was gone.
     Nothing,
 }
@@ -67,7 +75,7 @@ pub enum Change {
 /// Everybody, and in AWS what they act on.
 pub fn all(aws: &Simulator) -> Vec<Caller> {
     let account = |number: u32| format!("7000000000{number:02}");
-    let caller = |job, number| Caller { job, account: account(number), turn: 0 };
+    let caller = |job, number| Caller { job, account: account(number), turn: 0, request_id: None };
     let mut callers: Vec<Caller> = (0..UNLOCKERS).map(|number| caller(Job::Unlock, number)).collect();
     callers.push(caller(Job::Interfere, 0));
     callers.push(caller(Job::Intrude, 1));
@@ -92,20 +100,30 @@ impl Caller {
 
     /// Acts until there is no answer. What it was told, and itself for the next gateway.
     pub async fn act_until_cut_off(mut self, mut client: Client, site: Arc<Site>) -> (Self, Vec<Told>) {
-        let mut all = Vec::new();
-        loop {
+        let mut all = self.repeat(&mut client).await;
+        while self.request_id.is_none() {
             self.turn += 1;
             self.prepare(&site.aws);
-            let told = self.act(&mut client).await.map_or_else(Told::from, |(receipt, change)| {
-                let record = format!("{}:{}", receipt.journal_index, receipt.record_hash).parse().unwrap();
-                Told::Done(Position { operation_id: receipt.operation_id, record }, change)
-            });
-            let cut_off = matches!(told, Told::Nothing);
-            all.push(told);
-            if cut_off {
-                return (self, all);
-            }
+            all.push(self.ask(&mut client, OperationId::generate().to_string(), false).await);
         }
+        (self, all)
+    }
+
+    /// Makes the request again to which there was no answer.
+    pub async fn repeat(&mut self, client: &mut Client) -> Vec<Told> {
+        match self.request_id.take() {
+            Some(request_id) => vec![self.ask(client, request_id, true).await],
+            None => Vec::new(),
+        }
+    }
+
+    async fn ask(&mut self, client: &mut Client, request_id: String, again: bool) -> Told {
+        let answer = self.act(client, &request_id).await.map_or_else(Answer::from, |(receipt, change)| {
+            let record = format!("{}:{}", receipt.journal_index, receipt.record_hash).parse().unwrap();
+            Answer::Done(Position { operation_id: receipt.operation_id, record }, change)
+        });
+        self.request_id = matches!(answer, Answer::Nothing).then_some(request_id);
+        Told { answer, again }
     }
 
     fn bucket(&self, turn: u32) -> String {
@@ -126,25 +144,43 @@ impl Caller {
         });
     }
 
-    async fn act(&self, client: &mut Client) -> Result<(Receipt, Change), Refusal> {
-        let account = &self.account;
+    async fn act(&self, client: &mut Client, request_id: &str) -> Result<(Receipt, Change), Refusal> {
+        let (request_id, account_id, reason) = (request_id.to_owned(), self.account.clone(), REASON.to_owned());
+        let root = &mut client.root;
         let (receipt, change) = match self.job {
             Job::Unlock | Job::Interfere | Job::Intrude => {
-                let done = client.unlock_bucket(account, &self.bucket(self.turn)).await?;
+                let request = unlock_bucket(&account_id, &self.bucket(self.turn));
+                let request = pb::UnlockBucketPolicyRequest { request_id, ..request };
+                let done = answer(root.unlock_bucket_policy(request).await)?;
                 (done.receipt, if done.changed { Change::Policy } else { Change::Nothing })
             }
-            Job::DeleteKey => (client.delete(account, &[CredentialKind::AccessKey]).await?.receipt, Change::Key),
-            Job::Audit => (client.audit(account).await?.receipt, Change::Nothing),
+            Job::DeleteKey => {
+                let credential_kinds = vec![CredentialKind::AccessKey.into()];
+                let request = pb::DeleteRootCredentialsRequest {
+                    account_id,
+                    reason,
+                    request_id,
+                    credential_kinds,
+                    ..Default::default()
+                };
+                (answer(root.delete_root_credentials(request).await)?.receipt, Change::Key)
+            }
+            // It changes nothing, and so takes no id.
+            Job::Audit => {
+                let request = pb::AuditRootCredentialsRequest { account_id, reason, ..Default::default() };
+                (answer(root.audit_root_credentials(request).await)?.receipt, Change::Nothing)
+            }
             Job::OpenSession => {
-                let opened = client.assume_root(account, TaskPolicy::IamAuditRootUserCredentials).await?;
-                (opened.receipt, Change::Nothing)
+                let request = assume_root(&account_id, TaskPolicy::IamAuditRootUserCredentials).into_inner();
+                let request = pb::AssumeRootRequest { request_id, ..request };
+                (answer(root.assume_root(request).await)?.receipt, Change::Nothing)
             }
         };
         Ok((receipt.expect("who is answered gets a receipt"), change))
     }
 }
 
-impl From<Refusal> for Told {
+impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
         if refusal.reason.is_empty() {
             let cut_off = matches!(refusal.code, Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal);
@@ -153,7 +189,7 @@ impl From<Refusal> for Told {
         }
         let record = format!("{}:{}", refusal.metadata("journal_index"), refusal.metadata("record_hash"));
         let record = record.parse().unwrap_or_else(|_| panic!("every refusal here is recorded: {refusal:?}"));
-        Self::Refused(Position { operation_id: refusal.metadata("operation_id"), record })
+        Self::Refused(Position { operation_id: refusal.metadata("operation_id"), record }, refusal.reason)
     }
 }
 
