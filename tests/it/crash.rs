@@ -127,6 +127,7 @@ async fn site() -> Site {
     site
 }
 
+#[allow(clippy::disallowed_methods, reason = "it configures the test, not the gateway")]
 fn kills() -> usize {
     let said = env::var("ROOTGATE_KILLS").ok();
     said.map_or(KILLS, |said| said.parse().expect("ROOTGATE_KILLS is a number"))
