@@ -4,6 +4,7 @@ mod archive;
 mod backups;
 mod checkpoint;
 mod export;
+mod prepare;
 mod progress;
 mod reconcile;
 mod render;
@@ -16,21 +17,23 @@ pub use checkpoint::{
     CheckpointArguments, GenerateArguments, KeyCommand, PublicArguments, SignArguments, UnprovenCheckpoint,
 };
 pub use export::ExportArguments;
+pub use prepare::PrepareArguments;
 pub use reconcile::ReconcileArguments;
 pub use tail::TailArguments;
 pub use verify::VerifyArguments;
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Args, Subcommand};
 
+use crate::store::Location;
+
 use super::{
-    AnchorFileError, ArchiveError, ExportError, ExportFailure, FileError, KeyFileError, LIST_RECORDS_MAX, ReadError,
-    ReconcileError, SignError, VerifyError, list,
+    AnchorFileError, ArchiveError, CheckpointError, ExportError, ExportFailure, FileError, KeyFileError,
+    LIST_RECORDS_MAX, OpenError, ReadError, ReconcileError, SignError, VerifyError, list,
 };
 
 /// What to do with a journal.
@@ -143,6 +146,12 @@ Examples:
     /// if there is nothing to move.
     #[command(after_long_help = archive::EXAMPLES)]
     Archive(ArchiveArguments),
+    /// Make the tables of a journal in PostgreSQL, or bring them up to date
+    ///
+    /// As the role that is to own them, so that gateways can do with a role that cannot change records
+    /// (deploy/postgresql/grants.sql). A gateway whose role may does this by itself.
+    #[command(after_long_help = prepare::EXAMPLES)]
+    Prepare(PrepareArguments),
     /// Hold the journal against CloudTrail log files
     ///
     /// Lists root sessions that did not pass through the gateway, acts of the gateway that CloudTrail does not know, and what
@@ -155,9 +164,9 @@ Examples:
 /// Arguments of `list`.
 #[derive(Clone, Debug, Args)]
 pub struct ListArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// Index of the first record to show
     #[arg(long, value_name = "INDEX", default_value_t = 1)]
     pub from: u64,
@@ -194,7 +203,7 @@ pub enum CommandError {
     Interrupted,
     /// The file of an export cannot be written.
     #[error(transparent)]
-    File(#[from] FileError),
+    NotWritten(#[from] FileError),
     /// A backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ReadError),
@@ -219,9 +228,41 @@ pub enum CommandError {
     /// The journal cannot be held against CloudTrail.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
+    /// The tables cannot be made.
+    #[error(transparent)]
+    Unprepared(#[from] OpenError),
     /// The output cannot be written.
     #[error("the output cannot be written: {0} (is the disk full?)")]
     Output(#[from] io::Error),
+}
+
+impl CommandError {
+    /// Whether it is a finding, or a failure of what the command does; else it is about what the command was given.
+    #[must_use]
+    pub fn is_finding(&self) -> bool {
+        match self {
+            Self::NoBackup
+            | Self::Backup(ReadError::Tampered { .. })
+            | Self::Journal(VerifyError::Tampered { .. })
+            | Self::Export(ExportError::Tampered { .. })
+            | Self::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_))
+            | Self::NotWritten(_)
+            | Self::Interrupted
+            | Self::Output(_) => true,
+            Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),
+            Self::Unsigned(error) => error.is_rollback(),
+            Self::Backup(_)
+            | Self::Journal(_)
+            | Self::Export(_)
+            | Self::NoExport(_)
+            | Self::Range { .. }
+            | Self::Key(_)
+            | Self::Checkpoints(_)
+            | Self::Unarchived(_)
+            | Self::Unprepared(_)
+            | Self::Reconcile(_) => false,
+        }
+    }
 }
 
 /// What a command prints on standard output.
@@ -254,6 +295,7 @@ impl JournalCommand {
             | Self::Key { .. }
             | Self::Checkpoint(_)
             | Self::Archive(_)
+            | Self::Prepare(_)
             | Self::Reconcile(_) => Printing::Answer,
         }
     }
@@ -274,6 +316,7 @@ pub async fn run(command: JournalCommand, out: &mut dyn Write) -> Result<ExitCod
         JournalCommand::Key { command } => checkpoint::run_key(&command, out),
         JournalCommand::Checkpoint(arguments) => checkpoint::run_sign(&arguments, out).await,
         JournalCommand::Archive(arguments) => archive::run_archive(&arguments, out).await,
+        JournalCommand::Prepare(arguments) => prepare::run_prepare(&arguments, out).await,
         JournalCommand::Reconcile(arguments) => reconcile::run_reconcile(arguments, out).await,
     }
 }

@@ -17,14 +17,10 @@ mod times;
 pub(super) use matching::Report;
 pub(super) use times::{grace, moment};
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::PathBuf, time::Duration};
 
 use super::{VerifyError, verify};
-use crate::{clock::Timestamp, types::AccountId};
+use crate::{clock::Timestamp, store::Location, types::AccountId};
 
 use self::{logs::Logs, matching::Matching};
 
@@ -83,7 +79,7 @@ pub enum ReconcileError {
 ///
 /// # Errors
 /// When there is nothing to compare, or a bad record of the journal.
-pub(super) async fn reconcile(journal: &Path, scope: Scope) -> Result<Report, ReconcileError> {
+pub(super) async fn reconcile(journal: &Location, scope: Scope) -> Result<Report, ReconcileError> {
     let verified = if scope.verify { Some(verify(journal, &[]).await?) } else { None };
     let asked = scope.clone();
     let logs = tokio::task::spawn_blocking(move || Logs::read(&asked)).await;

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 use clap::{Args, value_parser};
 
 use super::{super::archive, CommandError};
-use crate::clock::SystemClock;
+use crate::{clock::SystemClock, store::Location};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -18,9 +18,9 @@ Examples:
 /// Arguments of `archive`.
 #[derive(Clone, Debug, Args)]
 pub struct ArchiveArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// Index of the last record to move
     #[arg(long, value_name = "INDEX", value_parser = value_parser!(u64).range(1..))]
     pub until: u64,

@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
     process::ExitCode,
 };
 
@@ -15,14 +14,17 @@ use super::{
     },
     CommandError, render,
 };
-use crate::{store::BackupFilter, types::AccountId};
+use crate::{
+    store::{BackupFilter, Location},
+    types::AccountId,
+};
 
 /// Arguments of `backups`.
 #[derive(Clone, Debug, Args)]
 pub struct BackupsArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// Of resources in this account only
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
@@ -37,9 +39,9 @@ pub struct BackupsArguments {
 /// Arguments of `backup`.
 #[derive(Clone, Debug, Args)]
 pub struct BackupArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// Id of the backup, as `backups` shows it
     #[arg(value_name = "ID")]
     pub id: String,
@@ -51,7 +53,7 @@ pub(super) async fn run_backups(arguments: &BackupsArguments, out: &mut dyn Writ
     loop {
         let (account, resource) = (account.clone(), arguments.resource.clone());
         let filter = BackupFilter { account, resource, before, limit: BACKUPS_MAX };
-        let page = read_backups(&(&arguments.journal).into(), &filter).await?;
+        let page = read_backups(&arguments.journal, &filter).await?;
         for backup in &page {
             if arguments.json {
                 render::backup_json(out, backup)?;

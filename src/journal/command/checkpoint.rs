@@ -57,9 +57,9 @@ pub struct PublicArguments {
 /// Arguments of `checkpoint`.
 #[derive(Clone, Debug, Args)]
 pub struct SignArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// File of the private key
     #[arg(long, value_name = "FILE")]
     pub key: PathBuf,
@@ -145,9 +145,8 @@ pub(super) async fn run_sign(arguments: &SignArguments, out: &mut dyn Write) -> 
     let key = CheckpointKey::read(&arguments.key)?;
     let origin = arguments.origin.clone().unwrap_or_else(|| key.verifier().name().clone());
     let checkpointer = Checkpointer::new(key, origin.clone());
-    let journal = Location::from(&arguments.journal);
     let Some(path) = &arguments.output else {
-        write!(out, "{}", checkpointer.sign_at(&journal).await?)?;
+        write!(out, "{}", checkpointer.sign_at(&arguments.journal).await?)?;
         return Ok(ExitCode::SUCCESS);
     };
     let anchor = AnchorFile::new(path.clone(), origin);
@@ -156,6 +155,6 @@ pub(super) async fn run_sign(arguments: &SignArguments, out: &mut dyn Write) -> 
             |source| UnprovenCheckpoint { path: path.clone(), which: "the last checkpoint".to_owned(), source };
         checkpointer.continue_from(&newest).await.map_err(unproven)?;
     }
-    anchor.append(&checkpointer.sign_at(&journal).await?).await?;
+    anchor.append(&checkpointer.sign_at(&arguments.journal).await?).await?;
     Ok(ExitCode::SUCCESS)
 }

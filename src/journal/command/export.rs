@@ -16,15 +16,17 @@ use super::{
     CommandError,
 };
 
+use crate::store::Location;
+
 /// Written at once.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Arguments of `export`.
 #[derive(Clone, Debug, Args)]
 pub struct ExportArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub format: Format,
@@ -80,7 +82,7 @@ async fn to_file(arguments: &ExportArguments, path: &Path) -> Result<Exported, C
 
 async fn to_writer(arguments: &ExportArguments, out: &mut dyn Write) -> Result<Exported, CommandError> {
     let range = Range { from: arguments.from, to: arguments.to };
-    export(&(&arguments.journal).into(), arguments.format, range, out).await.map_err(|error| match error {
+    export(&arguments.journal, arguments.format, range, out).await.map_err(|error| match error {
         ExportFailure::Output(error) => CommandError::Output(error),
         ExportFailure::Journal(error) => CommandError::Journal(error),
         error @ ExportFailure::Nothing { .. } => CommandError::NoExport(error),

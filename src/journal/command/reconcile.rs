@@ -12,7 +12,7 @@ use super::{
     CommandError,
     render::{self, Bad},
 };
-use crate::{clock::Timestamp, types::AccountId};
+use crate::{clock::Timestamp, store::Location, types::AccountId};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -30,9 +30,9 @@ That no log file was changed or removed, `aws cloudtrail validate-logs` says.";
 /// Arguments of `reconcile`.
 #[derive(Clone, Debug, Args)]
 pub struct ReconcileArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// CloudTrail log files, or folders of them as a trail delivers them, packed or not
     #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
     pub cloudtrail: Vec<PathBuf>,

@@ -1,12 +1,6 @@
 //! `journal tail`.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    pin::pin,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write, pin::pin, process::ExitCode, time::Duration};
 
 use clap::Args;
 
@@ -15,15 +9,17 @@ use super::{
     CommandError, render,
 };
 
+use crate::store::Location;
+
 /// Soon enough for a person who looks on; the gateway does not notice it.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Arguments of `tail`.
 #[derive(Clone, Debug, Args)]
 pub struct TailArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE")]
-    pub journal: PathBuf,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL")]
+    pub journal: Location,
     /// How many of the last records to show
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     pub lines: u64,
@@ -66,7 +62,7 @@ pub(super) async fn run_tail(
     }
 }
 
-async fn last_index(journal: &Path) -> Result<u64, VerifyError> {
+async fn last_index(journal: &Location) -> Result<u64, VerifyError> {
     let mut records = Records::begin(&journal.into()).await?;
     let last = records.last_index().await?;
     records.end().await?;

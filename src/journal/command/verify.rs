@@ -14,12 +14,14 @@ use super::{
     render::{self, Bad},
 };
 
+use crate::store::Location;
+
 /// Arguments of `verify`.
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArguments {
-    /// The journal's file
-    #[arg(long, value_name = "FILE", required_unless_present = "export", conflicts_with = "export")]
-    pub journal: Option<PathBuf>,
+    /// The journal's file, or the postgresql:// URL of its database
+    #[arg(long, value_name = "FILE|URL", required_unless_present = "export", conflicts_with = "export")]
+    pub journal: Option<Location>,
     /// An export as JSONL, - for standard input; may be given several times, for segments in their order
     #[arg(long, value_name = "FILE")]
     pub export: Vec<PathBuf>,
@@ -44,7 +46,7 @@ pub(super) async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write)
     let mut progress = Progress::on_terminal("verifying");
     let mut watch = |records| progress.tell(records);
     let result = match &arguments.journal {
-        Some(journal) => verify_watched(&journal.into(), &expect, &mut watch).await.map_err(CommandError::from),
+        Some(journal) => verify_watched(journal, &expect, &mut watch).await.map_err(CommandError::from),
         None => verify_exports(&sources(arguments), arguments.after, &expect, &mut watch).map_err(CommandError::from),
     };
     progress.clear();

@@ -1,6 +1,6 @@
 //! The gateway's own account of what it did, from the journal.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    store::Location,
     types::{AccountId, Region},
 };
 
@@ -61,12 +62,16 @@ impl Call {
 }
 
 /// Reads every record, and hands over every act. With `head`, the records must be those that were verified up to there.
-pub(super) async fn read(path: &Path, head: Option<Position>, matching: &mut Matching) -> Result<(), VerifyError> {
+pub(super) async fn read(
+    journal: &Location,
+    head: Option<Position>,
+    matching: &mut Matching,
+) -> Result<(), VerifyError> {
     let mut acts = Acts::default();
     let mut chain = head.map(Chain::new);
     let mut from = 0;
     loop {
-        let page = list(path, from, LIST_RECORDS_MAX).await?;
+        let page = list(journal, from, LIST_RECORDS_MAX).await?;
         for record in &page {
             if let Some(chain) = &mut chain {
                 chain.follow(record)?;

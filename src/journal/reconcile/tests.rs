@@ -1,6 +1,6 @@
 //! The command on files: what is found, skipped, refused.
 
-use std::{fs, io::Write as _, process::ExitCode};
+use std::{fs, io::Write as _, path::Path, process::ExitCode};
 
 use clap::Parser;
 use flate2::{Compression, write::GzEncoder};
