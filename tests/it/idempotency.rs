@@ -1,6 +1,7 @@
 //! A request with a `request_id` is carried out once, however often it is made.
 
 mod answers;
+mod replicas;
 mod twins;
 
 use std::{

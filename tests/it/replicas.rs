@@ -9,7 +9,7 @@ use tonic::Code;
 use crate::harness::{ANALYTICS, AUDITOR, OPERATOR, PAYMENTS, Setup, World, refused};
 
 /// Gateways on one AWS and one database.
-async fn replicas(count: usize, database: &Database<'_>) -> Vec<World> {
+pub async fn replicas(count: usize, database: &Database<'_>) -> Vec<World> {
     let aws = Arc::new(Simulator::start(Scenario::example()).await.unwrap());
     let mut worlds = Vec::new();
     for _ in 0..count {

@@ -9,12 +9,13 @@ use crate::{
 
 const KIND: &str = "src/types/kind.rs";
 /// Files in which every match is a table.
-const TABLE_FILES: [&str; 6] = [
+const TABLE_FILES: [&str; 7] = [
     KIND,
     "src/types/task_policy.rs",
     "src/types/credential.rs",
     "src/gate/limits.rs",
     "src/error.rs",
+    "src/error/transient.rs",
     "src/rpc/status.rs",
 ];
 
