@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{
     AppendError, Event, Expectation, ExportFailure, FileError, Format, Journal, OpenError, ReadError,
-    export::{NewFile, Range, export},
+    export::{Exported, NewFile, Range, export},
     writer::Chore,
 };
 use crate::{
@@ -80,8 +80,8 @@ pub async fn archive(
 ) -> Result<Archived, ArchiveError> {
     let journal = Journal::open(location, clock).await?.journal;
     let range = journal.archivable(until).await?;
-    let (last, file_sha256) = write(location, range, output).await?;
-    let archived = Archived { first: range.from, last, file_sha256 };
+    let (exported, file_sha256) = write(location, range, output).await?;
+    let archived = Archived { first: exported.first, last: exported.last, file_sha256 };
     journal.append(archived.event()).await?;
     journal.do_chore(Chore::Archive(last)).await?;
     journal.delete(Chore::Prune).await?;
@@ -116,11 +116,11 @@ impl Journal {
         if to < first {
             return Err(ArchiveError::Nothing { until, first, needed });
         }
-        Ok(Range { from: first, to: Some(to) })
+        Ok(Range { from: Some(first), to: Some(to) })
     }
 }
 
-async fn write(location: &Location, range: Range, output: &Path) -> Result<(Expectation, String), ArchiveError> {
+async fn write(location: &Location, range: Range, output: &Path) -> Result<(Exported, String), ArchiveError> {
     let failed = |cause| FileError::Output { path: output.to_owned(), cause };
     let mut file = Hashed { inner: NewFile::create(output, false)?, context: Context::new(&SHA256) };
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, &mut file);
@@ -132,7 +132,7 @@ async fn write(location: &Location, range: Range, output: &Path) -> Result<(Expe
     drop(buffered);
     let Hashed { inner, context } = file;
     inner.finish()?;
-    Ok((exported.last, hex(context.finish().as_ref())))
+    Ok((exported, hex(context.finish().as_ref())))
 }
 
 /// Hashes what passes.

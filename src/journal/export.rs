@@ -43,7 +43,8 @@ pub enum Format {
 /// Which records. Both ends belong to it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Range {
-    pub from: u64,
+    /// None for the first that is not archived.
+    pub from: Option<u64>,
     pub to: Option<u64>,
 }
 
@@ -51,6 +52,8 @@ pub(super) struct Range {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exported {
     pub records: u64,
+    /// Index of the first of them.
+    pub first: u64,
     /// The last of them.
     pub last: Expectation,
 }
@@ -67,6 +70,12 @@ pub enum ExportFailure {
         /// The first that was asked for.
         from: u64,
         /// The last that there is; 0 in an empty journal.
+        last: u64,
+    },
+    /// They are kept elsewhere.
+    #[error("the records up to {last} were moved into an archive: take them from there, and export from record {} on", last.saturating_add(1))]
+    Archived {
+        /// The last of them.
         last: u64,
     },
     /// The output cannot be written.
@@ -87,11 +96,12 @@ pub(super) async fn export(
 ) -> Result<Exported, ExportFailure> {
     let mut records = Records::begin(&location.into()).await?;
     let mut link = Link::before(range.from, &mut records).await?;
+    let first = link.next;
     let mut intents = Intents::default();
     let mut written = 0;
     format.begin(out)?;
     loop {
-        let page = records.page(range.from.max(link.next), range.to).await?;
+        let page = records.page(link.next, range.to).await?;
         if page.is_empty() {
             break;
         }
@@ -111,11 +121,11 @@ pub(super) async fn export(
         }
     }
     if written == 0 {
-        return Err(ExportFailure::Nothing { from: range.from, last: records.last_index().await? });
+        return Err(ExportFailure::Nothing { from: first, last: records.last_index().await? });
     }
     out.flush()?;
     records.end().await?;
-    Ok(Exported { records: written, last: Expectation { index: link.next - 1, hash: link.previous } })
+    Ok(Exported { records: written, first, last: Expectation { index: link.next - 1, hash: link.previous } })
 }
 
 impl Format {
@@ -148,17 +158,22 @@ struct Link {
 }
 
 impl Link {
-    /// The link that the record at `from` hangs on.
-    async fn before(from: u64, records: &mut Records) -> Result<Self, ExportFailure> {
-        let before = from.saturating_sub(1);
-        let archived = records.archived().await?.filter(|archived| archived.index == before);
-        let previous = match records.at(before).await? {
-            Some(record) => record.hash,
-            None if before == 0 => RecordHash::ZERO,
-            None if archived.is_some() => archived.map_or(RecordHash::ZERO, |archived| archived.hash),
-            None => return Err(ExportFailure::Nothing { from, last: records.last_index().await? }),
-        };
-        Ok(Self { next: from, previous })
+    /// The link that the record at `from`, else the first that is not archived, hangs on.
+    async fn before(from: Option<u64>, records: &mut Records) -> Result<Self, ExportFailure> {
+        let beginning = Expectation { index: 0, hash: RecordHash::ZERO };
+        let archived = records.archived().await?.unwrap_or(beginning);
+        let next = from.unwrap_or(archived.index.saturating_add(1));
+        let before = next.saturating_sub(1);
+        if before < archived.index {
+            return Err(ExportFailure::Archived { last: archived.index });
+        }
+        if before == archived.index {
+            return Ok(Self { next, previous: archived.hash });
+        }
+        match records.at(before).await? {
+            Some(record) => Ok(Self { next, previous: record.hash }),
+            None => Err(ExportFailure::Nothing { from: next, last: records.last_index().await? }),
+        }
     }
 
     fn follow(&mut self, record: &ListedRecord) -> Result<(), VerifyError> {

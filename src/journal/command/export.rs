@@ -30,9 +30,9 @@ pub struct ExportArguments {
     /// How to write it
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     pub format: Format,
-    /// Index of the first record
-    #[arg(long, value_name = "INDEX", default_value_t = 1, value_parser = value_parser!(u64).range(1..))]
-    pub from: u64,
+    /// Index of the first record; the first that is not archived unless given
+    #[arg(long, value_name = "INDEX", value_parser = value_parser!(u64).range(1..))]
+    pub from: Option<u64>,
     /// Index of the last record; the last of the journal unless given
     #[arg(long, value_name = "INDEX", value_parser = value_parser!(u64).range(1..))]
     pub to: Option<u64>,
@@ -49,8 +49,9 @@ pub(super) async fn run_export(
     out: &mut dyn Write,
     interrupted: impl Future<Output = ()>,
 ) -> Result<ExitCode, CommandError> {
-    let ExportArguments { from, to, .. } = *arguments;
-    if let Some(to) = to.filter(|to| *to < from) {
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to)
+        && to < from
+    {
         return Err(CommandError::Range { from, to });
     }
     match &arguments.output {
@@ -85,6 +86,6 @@ async fn to_writer(arguments: &ExportArguments, out: &mut dyn Write) -> Result<E
     export(&arguments.journal, arguments.format, range, out).await.map_err(|error| match error {
         ExportFailure::Output(error) => CommandError::Output(error),
         ExportFailure::Journal(error) => CommandError::Journal(error),
-        error @ ExportFailure::Nothing { .. } => CommandError::NoExport(error),
+        error @ (ExportFailure::Nothing { .. } | ExportFailure::Archived { .. }) => CommandError::NoExport(error),
     })
 }

@@ -12,7 +12,7 @@ use crate::{
     types::OperationId,
 };
 
-const ALL: Range = Range { from: 1, to: None };
+const ALL: Range = Range { from: None, to: None };
 
 /// Started, an act with its backup, a refusal, an act that failed, what an operator finds after a crash.
 async fn filled() -> Fixture {
@@ -80,7 +80,7 @@ async fn a_range_holds_both_its_ends_and_goes_over_pages() {
     let lines: Vec<&str> = all.split_inclusive('\n').collect();
     assert_eq!(lines.len() as u64, head);
     for (from, to) in [(1, 1), (1, 256), (2, 257), (300, 300), (255, 258), (601, 9999), (u64::MAX - 1, u64::MAX)] {
-        let range = Range { from, to: Some(to) };
+        let range = Range { from: Some(from), to: Some(to) };
         let expected = if from > head { None } else { Some(lines[from as usize - 1..to.min(head) as usize].concat()) };
         let mut out = Vec::new();
         match export(&fixture.path, Format::Jsonl, range, &mut out).await {
@@ -129,11 +129,37 @@ async fn a_record_that_does_not_follow_is_never_exported() {
 async fn a_part_hangs_on_the_record_before_it() {
     let fixture = filled().await;
     tamper(&fixture.path, "UPDATE records SET hash = zeroblob(32) WHERE idx = 4").await;
-    let failure = export(&fixture.path, Format::Jsonl, Range { from: 5, to: None }, &mut Vec::new()).await.unwrap_err();
+    let failure =
+        export(&fixture.path, Format::Jsonl, Range { from: Some(5), to: None }, &mut Vec::new()).await.unwrap_err();
     assert!(
         matches!(failure, ExportFailure::Journal(VerifyError::Tampered { index: 5, fault: Fault::Hash })),
         "{failure}"
     );
+}
+
+#[tokio::test]
+async fn what_was_archived_is_exported_no_more_and_the_rest_hangs_on_it() {
+    let fixture = filled().await;
+    let (whole, archived) = (exported(&fixture, Format::Jsonl, ALL).await, fixture.beside(".archive"));
+    let clock = fixture.clock.clone();
+    let moved = crate::journal::archive(&(&fixture.path).into(), clock, 4, &archived).await.unwrap();
+    assert_eq!((moved.first, moved.last.index), (1, 4));
+    let rest = exported(&fixture, Format::Jsonl, ALL).await;
+    let both = std::fs::read_to_string(&archived).unwrap() + &rest;
+    assert!(both.starts_with(&whole), "the archive and the rest are the whole");
+    let path = fixture.beside(".rest");
+    std::fs::write(&path, &rest).unwrap();
+    let sources = [ExportSource::File(archived), ExportSource::File(path)];
+    let verified = verify_exports(&sources, None, &[], &mut |_| {}).unwrap();
+    assert_eq!(verified.head, fixture.verify().await.head);
+    for from in [1, 4] {
+        let range = Range { from: Some(from), to: None };
+        let failure = export(&fixture.path, Format::Jsonl, range, &mut Vec::new()).await.unwrap_err();
+        assert!(matches!(failure, ExportFailure::Archived { last: 4 }), "{failure}");
+        assert!(failure.to_string().contains("from record 5 on"), "{failure}");
+    }
+    let from_5 = exported(&fixture, Format::Jsonl, Range { from: Some(5), to: None }).await;
+    assert_eq!(from_5, rest);
 }
 
 #[tokio::test]
@@ -175,7 +201,7 @@ async fn an_outcome_finds_its_intent_outside_of_the_range_too() {
     let all = exported(&fixture, Format::Csv, ALL).await;
     let row = all.lines().find(|line| line.contains(",Outcome,") && line.contains("Failed")).unwrap();
     let index = row.split(',').next().unwrap().parse().unwrap();
-    let alone = exported(&fixture, Format::Csv, Range { from: index, to: Some(index) }).await;
+    let alone = exported(&fixture, Format::Csv, Range { from: Some(index), to: Some(index) }).await;
     assert_eq!(alone.lines().nth(1), Some(row));
 }
 
