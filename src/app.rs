@@ -80,7 +80,7 @@ pub struct App {
 /// # Errors
 /// What kept it from starting, or ended it.
 pub async fn serve(config: Config, deps: Deps) -> Result<(), StartError> {
-    let app = App::build(config, deps).await?;
+    let app = Box::pin(App::build(config, deps)).await?;
     app.run(signals::stop()).await
 }
 

@@ -20,10 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{
     config::{Config, ConfigError, ConfigErrors, Environment},
-    journal::{
-        ArchiveError, CheckpointError, ExportError, ReadError, VerifyError,
-        command::{CommandError, JournalCommand, Printing},
-    },
+    journal::command::{CommandError, JournalCommand, Printing},
 };
 
 /// The examples at the end of a command's help.
@@ -200,31 +197,8 @@ async fn journal(command: JournalCommand, output: &mut Output<'_>) -> Result<Exi
 fn exit_of(error: &CommandError) -> Exit {
     match error {
         CommandError::Range { .. } => Exit::Usage,
-        CommandError::NoBackup
-        | CommandError::Backup(ReadError::Tampered { .. })
-        | CommandError::Journal(VerifyError::Tampered { .. })
-        | CommandError::Export(ExportError::Tampered { .. })
-        | CommandError::File(_)
-        | CommandError::Interrupted
-        | CommandError::Output(_) => Exit::Failure,
-        CommandError::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_)) => {
-            Exit::Failure
-        }
-        CommandError::Unproven(unproven) if matches!(unproven.source, CheckpointError::BadSignature(_)) => {
-            Exit::Failure
-        }
-        CommandError::Unsigned(error) if error.is_rollback() => Exit::Failure,
-        CommandError::Backup(_)
-        | CommandError::Journal(_)
-        | CommandError::Export(_)
-        | CommandError::NoExport(_)
-        | CommandError::Key(_)
-        | CommandError::Checkpoints(_)
-        | CommandError::Unproven(_)
-        | CommandError::Unsigned(_)
-        | CommandError::Unarchived(_)
-        | CommandError::Unprepared(_)
-        | CommandError::Reconcile(_) => Exit::NoInput,
+        error if error.is_finding() => Exit::Failure,
+        _ => Exit::NoInput,
     }
 }
 

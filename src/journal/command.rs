@@ -32,8 +32,8 @@ use clap::{Args, Subcommand};
 use crate::store::Location;
 
 use super::{
-    AnchorFileError, ArchiveError, ExportError, ExportFailure, FileError, KeyFileError, LIST_RECORDS_MAX, OpenError,
-    ReadError, ReconcileError, SignError, VerifyError, list,
+    AnchorFileError, ArchiveError, CheckpointError, ExportError, ExportFailure, FileError, KeyFileError,
+    LIST_RECORDS_MAX, OpenError, ReadError, ReconcileError, SignError, VerifyError, list,
 };
 
 /// What to do with a journal.
@@ -234,6 +234,35 @@ pub enum CommandError {
     /// The output cannot be written.
     #[error("the output cannot be written: {0} (is the disk full?)")]
     Output(#[from] io::Error),
+}
+
+impl CommandError {
+    /// Whether it is a finding, or a failure of what the command does; else it is about what the command was given.
+    #[must_use]
+    pub fn is_finding(&self) -> bool {
+        match self {
+            Self::NoBackup
+            | Self::Backup(ReadError::Tampered { .. })
+            | Self::Journal(VerifyError::Tampered { .. })
+            | Self::Export(ExportError::Tampered { .. })
+            | Self::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_))
+            | Self::File(_)
+            | Self::Interrupted
+            | Self::Output(_) => true,
+            Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),
+            Self::Unsigned(error) => error.is_rollback(),
+            Self::Backup(_)
+            | Self::Journal(_)
+            | Self::Export(_)
+            | Self::NoExport(_)
+            | Self::Range { .. }
+            | Self::Key(_)
+            | Self::Checkpoints(_)
+            | Self::Unarchived(_)
+            | Self::Unprepared(_)
+            | Self::Reconcile(_) => false,
+        }
+    }
 }
 
 /// What a command prints on standard output.

@@ -80,12 +80,12 @@ const INTENTS_MAX: usize = 4096;
 /// Writes the records as they are at this moment, and checks on the way that each follows from the one before it. Holds
 /// one page of them at a time.
 pub(super) async fn export(
-    location: &Location,
+    location: impl Into<Location>,
     format: Format,
     range: Range,
     out: &mut dyn Write,
 ) -> Result<Exported, ExportFailure> {
-    let mut records = Records::begin(location).await?;
+    let mut records = Records::begin(&location.into()).await?;
     let mut link = Link::before(range.from, &mut records).await?;
     let mut intents = Intents::default();
     let mut written = 0;

@@ -1,7 +1,7 @@
 //! Reading records while the gateway writes: by place, time, operation, account, caller and event; page by page, and each
 //! record only as far as its hash follows from the record before it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{
     Expectation, Journal, Position, RecordHash, VerifyError,
@@ -113,8 +113,7 @@ impl Reader<'_> {
     async fn page(mut self, query: &RecordQuery) -> Result<RecordPage, VerifyError> {
         let newest = self.newest().await?;
         let through = query.through.unwrap_or(newest).min(newest);
-        let (next, last) = self.range(query, through).await?;
-        let mut next = next.max(self.first());
+        let (mut next, last) = self.range(query, through).await?;
         let (mut records, mut bytes, mut looked_at) = (Vec::new(), 0_usize, 0);
         let mut intents = HashMap::new();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
@@ -156,11 +155,10 @@ impl Reader<'_> {
             None => query.from,
         };
         let last = match query.until {
-            // The first index is 1, so there is one before it.
             Some(until) => self.first_at(until, through).await?.saturating_sub(1),
             None => through,
         };
-        Ok((from.max(1), last))
+        Ok((from.max(self.first()), last))
     }
 
     /// The first index up to `through` that was recorded at this moment or later; the index behind if there is none. Times
@@ -244,8 +242,8 @@ impl Reader<'_> {
         let intent = match facts.members.get("intent_index").and_then(serde_json::Value::as_u64) {
             // An intent lies before what ends it; what says otherwise belongs to none.
             Some(intent) if intent < record.position.index && intent >= self.first() && query.caller.is_some() => {
-                if !intents.contains_key(&intent) {
-                    intents.insert(intent, IntentFacts::of(&self.one(intent).await?.facts));
+                if let Entry::Vacant(unknown) = intents.entry(intent) {
+                    unknown.insert(IntentFacts::of(&self.one(intent).await?.facts));
                 }
                 intents.get(&intent)
             }

@@ -205,7 +205,7 @@ async fn leave_open_intent(world: &World, records: &[Record], claim: RequestClai
         operation_id: OperationId::generate(),
         operation: Kind::UnlockBucketPolicy,
         caller,
-        account_id: PAYMENTS.parse().unwrap(),
+        account_id: Some(PAYMENTS.parse().unwrap()),
         resource: Some(intent.text("resource").to_owned()),
         arguments: intent.body["arguments"].clone(),
         reason: intent.text("reason").to_owned(),

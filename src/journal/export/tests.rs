@@ -33,6 +33,8 @@ async fn filled() -> Fixture {
         detail: Value::Null,
         aws_calls: Vec::new(),
         access_key_id: None,
+        account_id: None,
+        request: crate::journal::RequestEnd::NoRequest,
     });
     journal.append(failed).await.unwrap();
     journal.append(intent(OperationId::generate())).await.unwrap();
@@ -96,8 +98,7 @@ async fn a_range_holds_both_its_ends_and_goes_over_pages() {
 #[tokio::test]
 async fn an_export_is_of_the_moment_when_it_began() {
     let fixture = filled().await;
-    let mut database = super::super::list::open(&fixture.path).await.unwrap();
-    let mut records = Records::begin(&mut database, &fixture.path).await.unwrap();
+    let mut records = Records::begin(&(&fixture.path).into()).await.unwrap();
     let before = records.last_index().await.unwrap();
     let journal = fixture.open().await.journal;
     journal.append(started()).await.unwrap();

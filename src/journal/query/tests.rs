@@ -150,6 +150,24 @@ async fn an_empty_journal_has_no_records() {
     assert_eq!(page, RecordPage { records: Vec::new(), next: None, through: 0 });
 }
 
+#[tokio::test]
+async fn records_that_are_kept_elsewhere_are_not_missing() {
+    let (fixture, journal, ids) = filled().await;
+    let mut owner = stranger(&fixture.path).await;
+    run(&mut owner, "INSERT INTO archived (id, last_index, hash) SELECT 1, idx, hash FROM records WHERE idx = 3").await;
+    let since = Some(fixture.clock_start().plus(Duration::from_secs(5)));
+    // First some of them are gone, then all.
+    for prune in ["DELETE FROM records WHERE idx = 1", "DELETE FROM records WHERE idx <= 3"] {
+        run(&mut owner, prune).await;
+        assert_eq!(found(&journal, all()).await, [4, 5, 6, 7], "{prune}");
+        assert_eq!(found(&journal, RecordQuery { from: 4, limit: 1, through: Some(4), ..all() }).await, [4]);
+        assert_eq!(found(&journal, RecordQuery { since, ..all() }).await, [6, 7]);
+        assert_eq!(found(&journal, RecordQuery { operation_id: Some(ids[0]), ..all() }).await, [5]);
+        let account = Some(ACCOUNT.parse().unwrap());
+        assert_eq!(found(&journal, RecordQuery { account, ..all() }).await, [5, 7]);
+    }
+}
+
 async fn tampered(statement: &'static str, query: RecordQuery) -> (u64, Fault) {
     let (fixture, journal, _) = filled().await;
     let mut owner = stranger(&fixture.path).await;

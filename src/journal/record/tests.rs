@@ -76,7 +76,7 @@ fn types_are_written_as_their_text() {
     assert_eq!(members["account_id"], "333333333333");
     assert_eq!(members["caller"]["subject"], "spiffe://example/ns/a");
     assert_eq!(encoded.effect, Effect::Opens { operation_id: id.to_string() });
-    assert_eq!(encoded.intent, Some(id));
+    assert_eq!(encoded.intent, Some((id, "333333333333".parse().ok())));
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn an_event_is_stored_under_the_name_of_its_kind() {
     let id = OperationId::generate();
     let Event::Outcome(stray) = outcome(id, 1) else { panic!("it is one") };
     let reloaded = Event::Reloaded { what: "policies".to_owned(), sha256: None };
-    let interrupted = Event::Interrupted { operation_id: id.to_string(), intent_index: 1 };
+    let interrupted = Event::Interrupted { operation_id: id.to_string(), intent_index: 1, account_id: String::new() };
     let older_than = Timestamp::from_unix(0, 0);
     let expired = Event::BackupsExpired { count: 1, older_than };
     let forgotten = Event::RequestsForgotten { count: 1, older_than };

@@ -1,6 +1,9 @@
 use std::path::{Path, PathBuf};
 
-use super::{super::super::checkpoint::tests::forge, *};
+use super::{
+    super::super::{CheckpointError, SignError, checkpoint::tests::forge},
+    *,
+};
 
 const ORIGIN: &str = "rootgate.example.com/journal";
 
@@ -101,7 +104,7 @@ async fn a_cut_tail_and_a_journal_written_anew_are_found() {
     assert!(said.starts_with("NOT verified: record 7: is missing: the journal ends before it"), "{said}");
     // And the next checkpoint is not signed into the same file.
     let error = site.checkpoint(&["--output", text(&site.anchor)]).await.unwrap_err();
-    assert!(error.is_finding() && error.to_string().contains("its tail was cut off"), "{error}");
+    assert!(matches!(error, CommandError::Unsigned(SignError::Cut { signed: 7, found: 6 })), "{error}");
 
     let anew = Site { fixture: filled().await.0, ..site };
     anew.grow().await;
@@ -109,10 +112,10 @@ async fn a_cut_tail_and_a_journal_written_anew_are_found() {
     assert_eq!(code, ExitCode::FAILURE);
     assert!(said.starts_with("NOT verified: record 7: its hash is"), "{said}");
     let error = anew.checkpoint(&["--output", text(&anew.anchor)]).await.unwrap_err();
-    assert!(error.is_finding() && error.to_string().contains("another journal is in its place"), "{error}");
+    assert!(matches!(error, CommandError::Unsigned(SignError::Replaced { signed: 7 })), "{error}");
 }
 
-/// Each has its own words, and only a bad signature is a finding about the evidence.
+/// Each has its own words.
 #[tokio::test]
 async fn evidence_that_proves_nothing_is_told_apart() {
     let site = Site::new().await;
@@ -125,7 +128,6 @@ async fn evidence_that_proves_nothing_is_told_apart() {
     let signer = site.public.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
     let expected = format!("checkpoint 1 in {anchor}: it is signed by {signer}, and not by the public key given");
     assert!(error.to_string().contains(&expected), "{error}");
-    assert!(!error.is_finding());
 
     let error = site.verify(&["--public-key", &site.public, "--origin", "other.example"]).await.unwrap_err();
     assert!(error.to_string().contains("it is of the journal rootgate.example.com/journal"), "{error}");
@@ -139,7 +141,8 @@ async fn evidence_that_proves_nothing_is_told_apart() {
     std::fs::write(&anchor, note.replace("\n4\n", "\n3\n")).unwrap();
     let error = site.verify(&["--public-key", &site.public]).await.unwrap_err();
     assert!(error.to_string().contains("does not fit its text"), "{error}");
-    assert!(error.is_finding());
+    let CommandError::Unproven(UnprovenCheckpoint { source, .. }) = &error else { panic!("{error}") };
+    assert!(matches!(source, CheckpointError::BadSignature(_)), "{error}");
 
     std::fs::write(&anchor, "hello\n").unwrap();
     let error = site.verify(&["--public-key", &site.public]).await.unwrap_err();
