@@ -48,7 +48,7 @@ fn delivered(world: &World) -> PathBuf {
 
 fn arguments(world: &World, logs: &Path) -> ReconcileArguments {
     ReconcileArguments {
-        journal: world.journal_path(),
+        journal: (&world.journal_path()).into(),
         cloudtrail: vec![logs.to_owned()],
         // The first event can be logged a second after its act began.
         since: Some(Timestamp::from_unix(0, 0)),
