@@ -203,7 +203,7 @@ pub enum CommandError {
     Interrupted,
     /// The file of an export cannot be written.
     #[error(transparent)]
-    File(#[from] FileError),
+    NotWritten(#[from] FileError),
     /// A backup cannot be read.
     #[error(transparent)]
     Backup(#[from] ReadError),
@@ -246,7 +246,7 @@ impl CommandError {
             | Self::Journal(VerifyError::Tampered { .. })
             | Self::Export(ExportError::Tampered { .. })
             | Self::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_))
-            | Self::File(_)
+            | Self::NotWritten(_)
             | Self::Interrupted
             | Self::Output(_) => true,
             Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),

@@ -264,6 +264,11 @@ impl World {
         &self.pki
     }
 
+    /// Where the journal is.
+    pub fn journal(&self) -> &Location {
+        &self.journal
+    }
+
     /// Where the journal's file is.
     pub fn journal_path(&self) -> PathBuf {
         self.folder.path().join("journal.db")

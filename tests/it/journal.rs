@@ -7,10 +7,8 @@ use std::{
 };
 
 use aws_root_simulator::Fault;
-use tonic::Code;
-use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use crate::harness::{OPERATOR, PAYMENTS, World, refused};
+use crate::harness::{OPERATOR, PAYMENTS, World};
 
 #[tokio::test]
 async fn an_act_stands_between_its_intent_and_its_outcome() {
@@ -42,31 +40,6 @@ async fn the_chain_goes_on_over_a_restart() {
     assert_eq!(records.iter().filter(|record| record.event() == "Outcome").count(), 2);
     let indexes: Vec<u64> = records.iter().map(|record| record.index).collect();
     assert_eq!(indexes, (1..=records.len() as u64).collect::<Vec<_>>());
-}
-
-#[tokio::test]
-async fn a_journal_that_was_removed_stops_every_act_and_shows_in_health() {
-    let world = World::start().await;
-    let mut operator = world.as_caller(OPERATOR).await;
-    operator.audit(PAYMENTS).await.unwrap();
-    world.aws.clear_calls();
-    std::fs::remove_file(world.journal_path()).unwrap();
-
-    let result = operator.unlock_bucket(PAYMENTS, "payments-ledger").await;
-    refused(result, Code::Unavailable, "JOURNAL_UNAVAILABLE");
-    assert!(world.acts_on_aws().is_empty(), "no durable intent, no act");
-
-    let mut health = HealthClient::new(operator.channel.clone());
-    let mut serving = ServingStatus::Serving;
-    // The status follows the journal in a task of its own.
-    for _ in 0..2000 {
-        let check = HealthCheckRequest { service: "rootgate.v1.RootAccessService".to_owned() };
-        serving = health.check(check).await.unwrap().into_inner().status();
-        if serving == ServingStatus::NotServing {
-            break;
-        }
-    }
-    assert_eq!(serving, ServingStatus::NotServing);
 }
 
 /// The real binary.

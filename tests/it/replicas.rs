@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_root_simulator::{Fault, Scenario, Simulator};
-use rootgate_test_postgres::{Cluster, Database, Options};
+use rootgate_test_postgres::{Cluster, Database};
 use tonic::Code;
 
 use crate::harness::{ANALYTICS, AUDITOR, OPERATOR, PAYMENTS, Setup, World, refused};
@@ -78,26 +78,4 @@ async fn of_two_acts_on_one_target_at_different_replicas_one_is_done() {
     assert!(!second.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap().changed, "it is free again, and done");
     let deletions = aws.calls().iter().filter(|call| call.name() == "s3:DeleteBucketPolicy").count();
     assert_eq!(deletions, 1, "no act is done twice");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_is_gone_stops_every_act_and_what_was_acknowledged_is_there_afterwards() {
-    let cluster = Cluster::start_new(&Options::default());
-    let database = cluster.database("gone");
-    let worlds = replicas(1, &database).await;
-    let mut operator = worlds[0].as_caller(OPERATOR).await;
-    let receipt = operator.audit(PAYMENTS).await.unwrap().receipt.unwrap();
-    worlds[0].aws.clear_calls();
-    cluster.stop();
-    refused(operator.audit(PAYMENTS).await, Code::Unavailable, "JOURNAL_UNAVAILABLE");
-    assert!(worlds[0].acts_on_aws().is_empty(), "no durable intent, no act");
-    cluster.start();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
-    while operator.audit(PAYMENTS).await.is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "the gateway does not go on by itself");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    let records = worlds[0].records().await;
-    let record = &records[usize::try_from(receipt.journal_index).unwrap() - 1];
-    assert_eq!(record.hash, receipt.record_hash);
 }

@@ -76,15 +76,17 @@ pub(super) fn tampered(out: &mut dyn Write, bad: &Bad<'_>) -> io::Result<()> {
 }
 
 pub(super) fn tampered_json(out: &mut dyn Write, bad: &Bad<'_>) -> io::Result<()> {
-    let mut answer = json!({ "verified": false, "index": bad.index, "fault": bad.fault.to_string() });
-    if let Some(Place { source, line }) = bad.place {
-        let name = match source {
-            ExportSource::File(path) => path.to_string_lossy(),
-            ExportSource::StandardInput => "-".into(),
-        };
-        answer["export"] = name.into();
-        answer["line"] = (*line).into();
-    }
+    let (index, fault) = (bad.index, bad.fault.to_string());
+    let answer = match bad.place {
+        None => json!({ "verified": false, "index": index, "fault": fault }),
+        Some(Place { source, line }) => {
+            let export = match source {
+                ExportSource::File(path) => path.to_string_lossy(),
+                ExportSource::StandardInput => "-".into(),
+            };
+            json!({ "verified": false, "index": index, "fault": fault, "export": export, "line": line })
+        }
+    };
     writeln!(out, "{answer}")
 }
 

@@ -139,28 +139,33 @@ fn api_activity(event: &mut Map<String, Value>, told: &Told<'_>, operation: &str
         Some(Activity(id, name)) => classify(event, API_ACTIVITY, "API Activity", id, name),
         None => classify(event, API_ACTIVITY, "API Activity", OTHER, operation),
     }
-    let mut metadata = metadata(told);
-    metadata["profiles"] = json!(["cloud"]);
-    event.insert("metadata".to_owned(), metadata);
-    let mut cloud = json!({ "provider": "AWS" });
-    if let Some(account) = told.text("/account_id") {
-        cloud["account"] = json!({ "uid": account, "type_id": AWS_ACCOUNT, "type": "AWS Account" });
-    }
-    event.insert("cloud".to_owned(), cloud);
     let subject = told.subject();
-    // The gateway's peer is known by what it proved to be, not by an address.
-    let endpoint = subject.as_ref().map_or(json!({ "name": "unknown" }), |subject| json!({ "uid": subject }));
-    event.insert("src_endpoint".to_owned(), endpoint);
+    let account = told
+        .text("/account_id")
+        .map(|account| json!({ "uid": account, "type_id": AWS_ACCOUNT, "type": "AWS Account" }));
     let groups: Vec<_> = told.texts("/caller/groups").into_iter().map(|group| json!({ "name": group })).collect();
-    let user = subject.map_or(json!({ "name": "unknown" }), |subject| match groups.as_slice() {
-        [] => json!({ "uid": subject }),
-        _ => json!({ "uid": subject, "groups": groups }),
-    });
-    event.insert("actor".to_owned(), json!({ "user": user }));
-    event.insert("api".to_owned(), api(told, operation));
-    if let Some(resource) = told.text("/resource") {
-        event.insert("resources".to_owned(), json!([{ "uid": resource }]));
-    }
+    let user = match &subject {
+        Some(subject) => object([
+            ("uid", Some(subject.as_str().into())),
+            ("groups", Some(groups).filter(|groups| !groups.is_empty()).map(Value::from)),
+        ]),
+        None => unknown(),
+    };
+    let parts = [
+        ("metadata", Some(metadata(told, Some(json!(["cloud"]))))),
+        ("cloud", Some(object([("provider", Some("AWS".into())), ("account", account)]))),
+        // The gateway's peer is known by what it proved to be, not by an address.
+        ("src_endpoint", Some(subject.map_or_else(unknown, |subject| json!({ "uid": subject })))),
+        ("actor", Some(json!({ "user": user }))),
+        ("api", Some(api(told, operation))),
+        ("resources", told.text("/resource").map(|resource| json!([{ "uid": resource }]))),
+    ];
+    event.extend(parts.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+}
+
+/// Nobody was proven.
+fn unknown() -> Value {
+    json!({ "name": "unknown" })
 }
 
 /// What each act does to what it acts on. Handing out a session creates one.
@@ -180,44 +185,48 @@ const fn activity(kind: Kind) -> Activity {
 }
 
 fn api(told: &Told<'_>, operation: &str) -> Value {
-    let mut api = json!({ "operation": operation, "service": { "name": PRODUCT } });
-    if let Some(operation_id) = told.record.operation_id() {
-        api["request"] = json!({ "uid": operation_id });
-    }
-    if let (Some(reason), message) = (told.text("/error/reason"), told.text("/error/message")) {
-        api["response"] = json!({ "error": reason, "error_message": message });
-    }
-    api
+    let response = told.text("/error/reason").map(|reason| {
+        object([("error", Some(reason.into())), ("error_message", told.text("/error/message").map(Value::from))])
+    });
+    object([
+        ("operation", Some(operation.into())),
+        ("service", Some(json!({ "name": PRODUCT }))),
+        ("request", told.record.operation_id().map(|operation_id| json!({ "uid": operation_id }))),
+        ("response", response),
+    ])
 }
 
 fn lifecycle(event: &mut Map<String, Value>, told: &Told<'_>) {
-    let (id, name) = match told.record.event() {
-        "Started" => (START.0, START.1),
-        "Stopped" => (STOP.0, STOP.1),
-        other => (OTHER, other),
-    };
-    classify(event, APPLICATION_LIFECYCLE, "Application Lifecycle", id, name);
-    event.insert("metadata".to_owned(), metadata(told));
-    let mut app = json!({ "name": PRODUCT, "vendor_name": PRODUCT });
-    if let Some(version) = told.record.body.text("version") {
-        app["version"] = version.into();
+    match told.record.event() {
+        "Started" => classify(event, APPLICATION_LIFECYCLE, "Application Lifecycle", START.0, START.1),
+        "Stopped" => classify(event, APPLICATION_LIFECYCLE, "Application Lifecycle", STOP.0, STOP.1),
+        other => classify(event, APPLICATION_LIFECYCLE, "Application Lifecycle", OTHER, other),
     }
+    event.insert("metadata".to_owned(), metadata(told, None));
+    let app = object([
+        ("name", Some(PRODUCT.into())),
+        ("vendor_name", Some(PRODUCT.into())),
+        ("version", told.record.body.text("version").map(Value::from)),
+    ]);
     event.insert("app".to_owned(), app);
 }
 
-fn metadata(told: &Told<'_>) -> Value {
+fn metadata(told: &Told<'_>, profiles: Option<Value>) -> Value {
     let record = told.record;
-    let mut metadata = json!({
-        "version": SCHEMA_VERSION,
-        "product": { "name": PRODUCT, "vendor_name": PRODUCT },
-        "uid": record.receipt(),
-        "event_code": record.event(),
-        "log_name": "journal",
-        "original_time": record.body.recorded_at.to_string(),
-        "sequence": record.stored.index,
-    });
-    if let Some(operation_id) = record.operation_id() {
-        metadata["correlation_uid"] = operation_id.into();
-    }
-    metadata
+    object([
+        ("version", Some(SCHEMA_VERSION.into())),
+        ("profiles", profiles),
+        ("product", Some(json!({ "name": PRODUCT, "vendor_name": PRODUCT }))),
+        ("uid", Some(record.receipt().into())),
+        ("correlation_uid", record.operation_id().map(Value::from)),
+        ("event_code", Some(record.event().into())),
+        ("log_name", Some("journal".into())),
+        ("original_time", Some(record.body.recorded_at.to_string().into())),
+        ("sequence", Some(record.stored.index.into())),
+    ])
+}
+
+/// An object of the members that there are.
+fn object<const N: usize>(members: [(&str, Option<Value>); N]) -> Value {
+    members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
 }

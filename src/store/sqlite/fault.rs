@@ -6,9 +6,16 @@ use sqlx::error::DatabaseError;
 
 use crate::store::{OpenError, StoreError, WriteFailure, error::StoreErrorKind};
 
+/// The index of the write-ahead log cannot grow: SQLite does not ask why, and says that the volume may be full (SQLite,
+/// "Result and Error Codes", SQLITE_IOERR_SHMSIZE). It meets a start on a full volume first.
+const IOERR_SHMSIZE: u32 = 4874;
+
 /// What kind of failure it is.
 pub(in crate::store) fn kind(error: &dyn DatabaseError) -> StoreErrorKind {
     let code = error.code().and_then(|code| code.parse::<u32>().ok());
+    if code == Some(IOERR_SHMSIZE) {
+        return StoreErrorKind::Full;
+    }
     // The low byte is the primary result code (SQLite, "Result and Error Codes", section 2).
     match code.map(|code| code & 0xff) {
         Some(5 | 6) => StoreErrorKind::Busy,

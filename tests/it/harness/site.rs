@@ -65,7 +65,12 @@ impl Site {
 
     /// Starts the gateway and waits until its log says where it serves.
     pub async fn serve(&self) -> Running {
-        let mut child = self.command("serve").spawn().unwrap();
+        self.serve_by(self.command("serve")).await
+    }
+
+    /// The same by a command that ends in that one.
+    pub async fn serve_by(&self, mut command: Command) -> Running {
+        let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (found, address) = oneshot::channel();
         let log = spawn_blocking(move || read_log(stderr, found));
@@ -76,7 +81,11 @@ impl Site {
     }
 
     pub async fn client(&self, address: SocketAddr) -> Client {
-        let identity = self.pki.client(&[OPERATOR]).unwrap();
+        self.client_as(OPERATOR, address).await
+    }
+
+    pub async fn client_as(&self, spiffe_id: &str, address: SocketAddr) -> Client {
+        let identity = self.pki.client(&[spiffe_id]).unwrap();
         Client::connect(address, &self.pki.authority(), Some(&identity)).await.unwrap()
     }
 
@@ -128,6 +137,11 @@ impl Running {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// SIGKILL, at this moment.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
     }
 
     pub fn signal(&self, name: &str) {
