@@ -83,7 +83,7 @@ pub async fn archive(
     let (exported, file_sha256) = write(location, range, output).await?;
     let archived = Archived { first: exported.first, last: exported.last, file_sha256 };
     journal.append(archived.event()).await?;
-    journal.do_chore(Chore::Archive(last)).await?;
+    journal.do_chore(Chore::Archive(archived.last)).await?;
     journal.delete(Chore::Prune).await?;
     Ok(archived)
 }

@@ -127,7 +127,7 @@ const CLOCK: Fence = Fence {
 const ACT: Fence = Fence {
     names: &["*::act"],
     how: Named::Path,
-    inside: &["src/gate.rs"],
+    inside: &["src/gate/act.rs"],
     rule: "only the gate runs an operation",
     fix: "call `Gate::run`, which records the intent before and the outcome after",
 };

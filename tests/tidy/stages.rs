@@ -13,20 +13,7 @@ const STAGES: [(&str, &[&str]); 22] = [
     // `edge` for the TLS files of who calls a gateway, and the API of course.
     (
         "cli",
-        &[
-            "app",
-            "authn",
-            "authz",
-            "clock",
-            "config",
-            "edge",
-            "journal",
-            "lockout",
-            "policy",
-            "store",
-            "telemetry",
-            "types",
-        ],
+        &["app", "authn", "authz", "clock", "config", "edge", "journal", "lockout", "policy", "telemetry", "types"],
     ),
     ("config", &["store", "types"]),
     ("telemetry", &["clock", "config"]),
@@ -66,7 +53,7 @@ const STAGES: [(&str, &[&str]); 22] = [
     // Records what it is given, and knows no operation.
     ("journal", &["clock", "store", "types"]),
     // Keeps what it is given, and believes nothing of it.
-    ("store", &["clock", "types"]),
+    ("store", &["clock"]),
     // Not authn: an act sees its permit, and no identity to decide by. Not journal: the gate records.
     ("ops", &["authz", "aws", "clock", "error", "lockout", "types"]),
     ("aws", &["authz", "clock", "error", "types"]),

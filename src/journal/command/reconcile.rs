@@ -20,8 +20,7 @@ Examples:
     aws s3 sync s3://example-trail/AWSLogs/o-exampleorgid logs --exclude '*' --include '*/CloudTrail/*/2026/11/*'
     rootgate journal reconcile --journal journal.db --cloudtrail logs
   One account, on one day:
-    rootgate journal reconcile --journal journal.db --cloudtrail logs --account 333333333333 \\
-        --since 2026-11-21T00:00:00Z --until 2026-11-22T00:00:00Z
+    rootgate journal reconcile --journal journal.db --cloudtrail logs --account 333333333333 --since 2026-11-21T00:00:00Z --until 2026-11-22T00:00:00Z
   For a script:
     rootgate journal reconcile --journal journal.db --cloudtrail logs --json | jq 'select(.finding)'
 

@@ -42,7 +42,9 @@ async fn filled() -> (Fixture, Journal, [OperationId; 2]) {
     let refused = Event::Refusal(Refusal { account_id: Some(ACCOUNT.to_owned()), ..anonymous });
     let Event::Intent(other) = intent(ids[1]) else { panic!("it is one") };
     let other = Event::Intent(super::super::Intent { account_id: None, ..other });
-    for event in [started(), intent(ids[0]), refusal("x"), other, outcome(ids[0], 2), outcome(ids[1], 4), refused] {
+    let Event::Outcome(ended) = outcome(ids[1], 4) else { panic!("it is one") };
+    let ended = Event::Outcome(super::super::Outcome { account_id: None, ..ended });
+    for event in [started(), intent(ids[0]), refusal("x"), other, outcome(ids[0], 2), ended, refused] {
         journal.append(event).await.unwrap();
         fixture.clock.advance(Duration::from_secs(1));
     }
