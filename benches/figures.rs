@@ -9,6 +9,9 @@
 //!
 //! It measures and prints; times and memory it does not judge, since a busy machine is no defect. More AWS calls than aimed
 //! are one, and fail the bench. `cargo bench --bench figures -- calls` runs that section alone, `-- verify` that of exports.
+//!
+//! `-- journal` measures the journal, which takes minutes and some 12 GiB: appends, and a journal of ten million records, or of
+//! as many as `RECORDS` says.
 
 #![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
 #![allow(
