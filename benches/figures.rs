@@ -23,6 +23,8 @@
 mod calls;
 #[path = "figures/documents.rs"]
 mod documents;
+#[path = "figures/journal.rs"]
+mod journal;
 #[path = "../tests/support/pki.rs"]
 mod pki;
 #[path = "figures/verify.rs"]
@@ -72,6 +74,13 @@ async fn main() -> ExitCode {
     fs::create_dir_all("target").unwrap();
     if only("verify") {
         verify::exports(tempfile::tempdir_in("target").unwrap().path());
+        return ExitCode::SUCCESS;
+    }
+    if only("journal") {
+        let folder = tempfile::tempdir_in("target").unwrap();
+        journal::appends(folder.path()).await;
+        let records = std::env::var("RECORDS").map_or(10_000_000, |records| records.parse().unwrap());
+        journal::growth(folder.path(), records).await;
         return ExitCode::SUCCESS;
     }
     starts(&aws).await;

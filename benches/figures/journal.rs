@@ -44,7 +44,11 @@ pub async fn appends(folder: &Path) {
     println!("  a file, one fsync each          {plain:>9.0}/s");
     println!("  the journal, one caller         {alone:>9.0}/s");
     println!("  the journal, {WRITERS} callers        {together:>9.0}/s");
-    println!("  against the file {:>5.1} times, against one caller {:>5.1} times\n", together / plain, together / alone);
+    println!(
+        "  against the file {:>5.1} times, against one caller {:>5.1} times\n",
+        together / plain,
+        together / alone
+    );
 }
 
 /// Appends, pages and verification of a journal of so many records.
@@ -59,10 +63,8 @@ pub async fn growth(folder: &Path, records: u64) {
     println!("  opened in                       {:>9.1?}", begin.elapsed());
     println!("  one caller                      {:>9.0}/s", one_caller(&journal).await);
     println!("  {WRITERS} callers                      {:>9.0}/s", many_callers(&journal).await);
-    pages(&journal, "any records", records, |_| RecordQuery::default()).await;
-    let of_account =
-        |turn: u64| RecordQuery { account: Some(account(turn).parse().unwrap()), ..RecordQuery::default() };
-    pages(&journal, "records of one account", records / 2, of_account).await;
+    pages(&journal, "any records", records, |_| None).await;
+    pages(&journal, "records of one account", records / 2, |turn| Some(account(turn))).await;
     journal.close().await.unwrap();
     let begin = Instant::now();
     let verified = verify(&path, &[]).await.unwrap();
@@ -71,11 +73,23 @@ pub async fn growth(folder: &Path, records: u64) {
 }
 
 /// Pages of a hundred, each from another place, so that no page is warm from the one before.
-async fn pages(journal: &Journal, what: &str, records: u64, query: impl Fn(u64) -> RecordQuery) {
+async fn pages(journal: &Journal, what: &str, records: u64, of: impl Fn(u64) -> Option<String>) {
     let mut times = Vec::with_capacity(PAGES);
     for turn in 0..PAGES as u64 {
-        let from = 1 + turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) % records.saturating_sub(u64::from(PAGE_RECORDS)).max(1);
-        let query = RecordQuery { from, limit: PAGE_RECORDS, ..query(turn) };
+        let from =
+            1 + turn.wrapping_mul(0x9E37_79B9_7F4A_7C15) % records.saturating_sub(u64::from(PAGE_RECORDS)).max(1);
+        let query = RecordQuery {
+            from,
+            through: None,
+            limit: PAGE_RECORDS,
+            bytes_max: usize::MAX,
+            account: of(turn).map(|account| account.parse().unwrap()),
+            operation_id: None,
+            event: None,
+            caller: None,
+            since: None,
+            until: None,
+        };
         let begin = Instant::now();
         let page = journal.records(&query).await.unwrap();
         times.push(begin.elapsed());
@@ -179,7 +193,9 @@ fn told() -> Refusal {
         caller: None,
         account_id: Some("333333333333".to_owned()),
         resource: Some("arn:aws:s3:::payments-ledger-of-the-second-quarter".to_owned()),
-        reason: Some("The policy that was deployed on Friday denies everybody, the deployment's own role too".to_owned()),
+        reason: Some(
+            "The policy that was deployed on Friday denies everybody, the deployment's own role too".to_owned(),
+        ),
         ticket: Some("SEC-4711".to_owned()),
         error: ErrorRecord {
             reason: "PERMISSION_DENIED".to_owned(),

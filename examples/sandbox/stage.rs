@@ -81,7 +81,7 @@ impl Stage {
         write_files(folder.path(), &aws.endpoint())?;
         let config = Config::load(&folder.path().join("rootgate.toml"))?;
         let deps = Deps { clock: std::sync::Arc::new(SystemClock), credentials: gateway_credentials(&aws)? };
-        let app = App::build(config, deps).await?;
+        let app = Box::pin(App::build(config, deps)).await?;
         let address = app.tcp_address("main").ok_or("the gateway does not listen")?;
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async move {

@@ -201,17 +201,10 @@ impl Writer {
 
     /// Says that this process lives, and closes intents of those that do not.
     async fn tend(&mut self) {
-        match self.commit(&[], Chore::Tend).await {
-            Ok(written) => {
-                for intent in written.interrupted {
-                    tracing::error!(
-                        ?intent,
-                        "another gateway ended between an intent and its outcome: a person has to look"
-                    );
-                }
-            }
-            // Told by the commit.
-            Err(_) => {}
+        // A failure is told by the commit.
+        let Ok(written) = self.commit(&[], Chore::Tend).await else { return };
+        for intent in written.interrupted {
+            tracing::error!(?intent, "another gateway ended between an intent and its outcome: a person has to look");
         }
     }
 

@@ -103,11 +103,7 @@ async fn a_snapshot_stays_as_it_was(place: &mut Place) {
 }
 
 fn of(account: Option<&str>, operation_id: Option<&str>) -> RecordFilter {
-    RecordFilter {
-        account_id: account.map(str::to_owned),
-        operation_id: operation_id.map(str::to_owned),
-        ..RecordFilter::default()
-    }
+    RecordFilter { account_id: account.map(str::to_owned), operation_id: operation_id.map(str::to_owned) }
 }
 
 async fn records_are_found_by_their_facts(place: &mut Place) {
