@@ -68,9 +68,9 @@ fn untested_invariants(architecture: &str, exists: impl Fn(&str) -> bool) -> Vec
     found
 }
 
-/// Reason, as the API spells it, to its gRPC code: what src/error.rs and src/rpc/status.rs say.
+/// Reason, as the API spells it, to its gRPC code: what src/error/reason.rs and src/rpc/status.rs say.
 fn reasons() -> BTreeMap<String, String> {
-    let (error, status) = (read("src/error.rs"), Source::new("src/rpc/status.rs", &read("src/rpc/status.rs")));
+    let (error, status) = (read("src/error/reason.rs"), Source::new("src/rpc/status.rs", &read("src/rpc/status.rs")));
     let names: BTreeMap<String, String> = error
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \""))
@@ -167,7 +167,7 @@ fn every_rpc_is_documented() {
 #[test]
 fn the_error_table_is_the_one_of_the_code() {
     let real = reasons();
-    assert!(real.len() > 20, "src/error.rs was not understood: {real:?}");
+    assert!(real.len() > 20, "src/error/reason.rs was not understood: {real:?}");
     none(&differing_reasons(&documented_reasons(&read(API)), &real));
 }
 

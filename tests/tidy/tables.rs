@@ -14,7 +14,7 @@ const TABLE_FILES: [&str; 7] = [
     "src/types/task_policy.rs",
     "src/types/credential.rs",
     "src/gate/limits.rs",
-    "src/error.rs",
+    "src/error/reason.rs",
     "src/error/transient.rs",
     "src/rpc/status.rs",
 ];

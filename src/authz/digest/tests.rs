@@ -116,7 +116,7 @@ prop_compose! {
         ticket in proptest::option::of("[ab]{1,2}"),
         etag in proptest::option::of("[ab]{1,2}"),
         arguments in proptest::collection::vec((prop_oneof![Just("a"), Just("ab")], argument()), 0..3),
-        particulars in proptest::collection::vec((prop_oneof![Just("a"), Just("ab")], "[a-b]{0,2}"), 0..3),
+        particulars in proptest::collection::vec((prop_oneof![Just("a"), Just("ab")], "b?"), 0..3),
     ) -> Act {
         let target = if on_queue { testing::queue(testing::PAYMENTS) } else { testing::bucket(testing::PAYMENTS) };
         Act {
@@ -130,9 +130,28 @@ prop_compose! {
     }
 }
 
+/// One act, and another that differs from it in one part at most, so that each part has to tell them apart by itself.
+fn pairs() -> impl Strategy<Value = (Act, Act)> {
+    (acts(), acts(), 0..7).prop_map(|(one, fresh, part)| {
+        let mut other = one.clone();
+        match part {
+            0 => other.target = fresh.target,
+            1 => other.region = fresh.region,
+            2 => other.why.reason = fresh.why.reason,
+            3 => other.why.ticket = fresh.why.ticket,
+            4 => other.terms.etag = fresh.terms.etag,
+            5 => other.arguments = fresh.arguments,
+            _ => other.particulars = fresh.particulars,
+        }
+        (one, other)
+    })
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
     #[test]
-    fn two_operations_have_one_digest_only_if_they_are_the_same(one in acts(), other in acts()) {
+    fn two_operations_have_one_digest_only_if_they_are_the_same((one, other) in pairs()) {
         prop_assert_eq!(one == other, OperationDigest::of(&one) == OperationDigest::of(&other));
     }
 }
