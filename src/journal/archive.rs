@@ -89,7 +89,7 @@ pub async fn archive(
 }
 
 impl Archived {
-    fn event(&self) -> Event {
+    pub(super) fn event(&self) -> Event {
         Event::Archived {
             first_index: self.first,
             last_index: self.last.index,

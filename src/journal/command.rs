@@ -122,6 +122,10 @@ Examples:
     rootgate journal backup --journal journal.db 0198c5a4-6f0e-7cc3-9b5e-2f1d6a1c7e42 > policy.json")]
     Backup(BackupArguments),
     /// Make the key that signs checkpoints, and print its public key
+    #[command(after_long_help = "\
+Examples:
+  Make one, and keep its public key elsewhere:
+    rootgate journal key generate --name rootgate.example.com/journal --output checkpoint.key > checkpoint.pub")]
     Key {
         /// What to do with it
         #[command(subcommand)]

@@ -67,7 +67,7 @@ pub enum ReconcileError {
     /// There is nothing to compare with.
     #[error("there are no CloudTrail log files in what --cloudtrail names: they end in .json or .json.gz")]
     NoLogs,
-    /// One of the bounds of [`reconcile`](self).
+    /// One of the bounds of the comparison.
     #[error("{0}")]
     TooMuch(&'static str),
     /// The journal cannot be read, or is not what was written.

@@ -1,6 +1,7 @@
 //! The journal as its users see it. What the tests share is here.
 
 mod append;
+mod archive;
 pub(super) mod backups;
 mod failures;
 mod opening;

@@ -1,0 +1,130 @@
+//! Moving old records into files.
+
+use std::fs;
+
+use super::*;
+
+/// Nine records: starts, a whole act, refusals.
+async fn filled() -> Fixture {
+    let fixture = Fixture::new();
+    let journal = fixture.open().await.journal;
+    let id = OperationId::generate();
+    journal.append(started()).await.unwrap();
+    journal.append(intent(id)).await.unwrap();
+    journal.append(outcome(id, 2)).await.unwrap();
+    for _ in 0..6 {
+        journal.append(refusal("x")).await.unwrap();
+    }
+    drop(journal);
+    until_closed(&fixture).await;
+    fixture
+}
+
+/// Until the writer has let go of the file.
+async fn until_closed(fixture: &Fixture) {
+    while let Err(error) = store::open(&(&fixture.path).into()).await {
+        assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn archived(fixture: &Fixture, until: u64, name: &str) -> Result<Archived, ArchiveError> {
+    let moved =
+        archive(&(&fixture.path).into(), fixture.clock.clone(), until, &fixture.directory.path().join(name)).await;
+    until_closed(fixture).await;
+    moved
+}
+
+fn segments(fixture: &Fixture, names: &[&str]) -> Result<Verified, ExportError> {
+    let sources: Vec<_> = names.iter().map(|name| ExportSource::File(fixture.directory.path().join(name))).collect();
+    verify_exports(&sources, None, &[], &mut |_| {})
+}
+
+#[tokio::test]
+async fn what_is_archived_verifies_and_so_does_what_is_left() {
+    let fixture = filled().await;
+    let before = fixture.verify().await;
+    let first = archived(&fixture, 4, "1.jsonl").await.unwrap();
+    assert_eq!((first.first, first.last.index), (1, 4));
+    let text = fs::read(fixture.directory.path().join("1.jsonl")).unwrap();
+    assert_eq!(first.file_sha256, crate::types::sha256_hex(&text));
+    let second = archived(&fixture, 6, "2.jsonl").await.unwrap();
+    assert_eq!((second.first, second.last.index), (5, 6));
+
+    let left = fixture.verify().await;
+    assert_eq!((left.after, left.records), (Some(second.last), 5), "three of before and two that tell of the archives");
+    assert_eq!(segments(&fixture, &["1.jsonl", "2.jsonl"]).unwrap().head.map(Expectation::from), Some(second.last));
+    let receipt = Expectation::from(before.head.unwrap());
+    assert_eq!(verify(&fixture.path, &[receipt]).await.unwrap().records, 5, "receipts of before hold");
+    let journal = fixture.open().await.journal;
+    assert_eq!(journal.append(refusal("y")).await.unwrap().index, 12, "the chain goes on");
+}
+
+#[tokio::test]
+async fn what_is_still_needed_stays() {
+    let fixture = filled().await;
+    let journal = fixture.open().await.journal;
+    journal.append(intent(OperationId::generate())).await.unwrap();
+    for _ in 0..3 {
+        journal.append(refusal("x")).await.unwrap();
+    }
+    drop(journal);
+    until_closed(&fixture).await;
+    // Opening closes the intent as interrupted, so that it is not open any more; a kept request is.
+    let mut owner = stranger(&fixture.path).await;
+    run(&mut owner, "INSERT INTO requests VALUES ('c', 'r', 'd', 'o', 7, 9, NULL, 0)").await;
+    let moved = archived(&fixture, 100, "1.jsonl").await.unwrap();
+    assert_eq!(moved.last.index, 5, "the request needs record 7, and that needs the one before");
+    let error = archived(&fixture, 100, "2.jsonl").await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Nothing { first: 6, needed: 6, .. }), "{error}");
+    assert!(!fixture.directory.path().join("2.jsonl").exists());
+}
+
+#[tokio::test]
+async fn an_archive_that_was_cut_short_can_be_made_again() {
+    let fixture = filled().await;
+    let first = archived(&fixture, 4, "1.jsonl").await.unwrap();
+    // As if it had ended before anything was marked and deleted.
+    let copy = Fixture::new();
+    let journal = copy.open().await.journal;
+    for _ in 0..9 {
+        journal.append(refusal("x")).await.unwrap();
+    }
+    journal.append(first.event()).await.unwrap();
+    drop(journal);
+    until_closed(&copy).await;
+    assert_eq!(copy.verify().await.after, None);
+    let again = archived(&copy, 4, "again.jsonl").await.unwrap();
+    assert_eq!(copy.verify().await.after, Some(again.last));
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_is_never_overwritten_and_nothing_is_deleted() {
+    let fixture = filled().await;
+    fs::write(fixture.directory.path().join("1.jsonl"), "kept").unwrap();
+    let error = archived(&fixture, 4, "1.jsonl").await.unwrap_err();
+    assert!(matches!(error, ArchiveError::File(FileError::Exists(_))), "{error}");
+    assert_eq!(fixture.verify().await.after, None);
+    assert_eq!(fs::read(fixture.directory.path().join("1.jsonl")).unwrap(), b"kept");
+}
+
+#[tokio::test]
+async fn records_that_nobody_archived_are_missed_whatever_the_table_says() {
+    let fixture = filled().await;
+    let mut owner = stranger(&fixture.path).await;
+    run(&mut owner, "INSERT INTO archived (id, last_index, hash) SELECT 1, idx, hash FROM records WHERE idx = 3").await;
+    run(&mut owner, "DELETE FROM records WHERE idx <= 3").await;
+    let error = verify(&fixture.path, &[]).await.unwrap_err();
+    assert!(matches!(error, VerifyError::Tampered { index: 3, fault: Fault::Archive }), "{error}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_runs_keeps_its_file() {
+    let fixture = filled().await;
+    let journal = fixture.open().await.journal;
+    let output = fixture.directory.path().join("1.jsonl");
+    let error = archive(&(&fixture.path).into(), fixture.clock.clone(), 4, &output).await.unwrap_err();
+    assert!(matches!(error, ArchiveError::Open(OpenError::Locked { .. })), "{error}");
+    assert!(!output.exists());
+    drop(journal);
+}
