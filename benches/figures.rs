@@ -11,7 +11,7 @@
 //! are one, and fail the bench. `cargo bench --bench figures -- calls` runs that section alone, `-- verify` that of exports.
 //!
 //! `-- journal` measures the journal, which takes minutes and some 12 GiB: appends, and a journal of ten million records, or of
-//! as many as `RECORDS` says.
+//! as many as `-- journal 1000000` says.
 
 #![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
 #![allow(
@@ -82,7 +82,7 @@ async fn main() -> ExitCode {
     if only("journal") {
         let folder = tempfile::tempdir_in("target").unwrap();
         journal::appends(folder.path()).await;
-        let records = std::env::var("RECORDS").map_or(10_000_000, |records| records.parse().unwrap());
+        let records = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(10_000_000);
         journal::growth(folder.path(), records).await;
         return ExitCode::SUCCESS;
     }
