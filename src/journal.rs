@@ -42,6 +42,7 @@ mod open;
 mod query;
 mod reconcile;
 mod record;
+mod records;
 mod requests;
 mod verify;
 mod watchdog;

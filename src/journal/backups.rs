@@ -35,15 +35,15 @@ pub struct BackupQuery {
     pub limit: u32,
 }
 
-/// Why a backup cannot be read.
+/// Why a backup, or a request that was made before, cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The journal cannot be read; this says nothing about its backups.
+    /// The journal cannot be read; this says nothing about what it holds.
     #[error(transparent)]
     Unreadable(#[from] OpenError),
-    /// The text is not the one that the chain vouches for.
+    /// What is stored is not what the chain vouches for.
     #[error(
-        "a backup was tampered with: record {index} {what}; do not restore it, run `rootgate journal verify`, and take the policy from a copy of the journal"
+        "the journal was tampered with: record {index} {what}; do not act on it, run `rootgate journal verify`, and go by a copy of the journal"
     )]
     Tampered {
         /// Index of the record.

@@ -5,7 +5,6 @@ mod csv;
 mod file;
 mod ocsf;
 mod record;
-mod records;
 
 pub use file::FileError;
 
@@ -13,7 +12,6 @@ pub(super) use cloudevents::HEAD as CLOUDEVENTS_HEAD;
 pub(super) use csv::HEAD as CSV_HEAD;
 pub(super) use file::NewFile;
 pub(super) use ocsf::HEAD as OCSF_HEAD;
-pub(super) use records::Records;
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +20,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::{Expectation, Fault, ListedRecord, RecordHash, VerifyError};
+use super::{Expectation, Fault, ListedRecord, RecordHash, VerifyError, records::Records};
 use crate::store::Location;
 
 use self::record::Record;

@@ -1,6 +1,6 @@
 //! Reading records, offline or while a gateway writes.
 
-use super::{RecordHash, VerifyError, verify::Fault};
+use super::{RecordHash, VerifyError, records::readable};
 use crate::store::{self, Location, StoreError};
 
 /// Most records of one call: with the largest bodies some 64 MiB.
@@ -29,13 +29,5 @@ pub async fn list(location: impl Into<Location>, from: u64, limit: u32) -> Resul
     let mut snapshot = store::snapshot(location).await?;
     let records = snapshot.records(from, limit.min(LIST_RECORDS_MAX)).await.map_err(failed)?;
     snapshot.close().await.map_err(failed)?;
-    let listed = records.into_iter().map(|record| {
-        let index = u64::try_from(record.index).unwrap_or_default();
-        match (record.hash, record.body) {
-            (Some(hash), Some(body)) => Ok(ListedRecord { index, hash, body }),
-            (None, _) => Err(VerifyError::Tampered { index, fault: Fault::NoHash }),
-            (_, None) => Err(VerifyError::Tampered { index, fault: Fault::NoBody }),
-        }
-    });
-    listed.collect()
+    records.into_iter().map(readable).collect()
 }

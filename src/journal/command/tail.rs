@@ -5,7 +5,7 @@ use std::{io::Write, pin::pin, process::ExitCode, time::Duration};
 use clap::Args;
 
 use super::{
-    super::{LIST_RECORDS_MAX, VerifyError, export::Records, list},
+    super::{LIST_RECORDS_MAX, VerifyError, list, records::Records},
     CommandError, render,
 };
 

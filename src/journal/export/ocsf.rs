@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::record::{Record, Told};
 use crate::types::Kind;
 
-/// How each line begins: members stand in the order of their names.
+/// How each line begins.
 pub(in crate::journal) const HEAD: &[u8] = b"{\"activity_id\":";
 
 const SCHEMA_VERSION: &str = "1.6.0";
@@ -72,6 +72,8 @@ fn common(told: &Told<'_>) -> Map<String, Value> {
     let (Status(status_id, status), Severity(severity_id, severity)) = judged(told);
     let mut event = Map::new();
     let mut put = |name: &str, value: Value| event.insert(name.to_owned(), value);
+    // The first of the line, whether members stand in the order of their names or as they were put in.
+    put("activity_id", OTHER.into());
     put("category_uid", APPLICATION_ACTIVITY.into());
     put("category_name", "Application Activity".into());
     put("time", record.body.recorded_at.unix_micros().div_euclid(1000).into());

@@ -297,6 +297,17 @@ async fn every_cloud_event_has_its_attributes_and_the_record_to_the_byte() {
     assert!(of(&events, "/type", "io.rootgate.journal.started").get("subject").is_none());
 }
 
+#[tokio::test]
+async fn an_export_of_another_format_is_recognised_where_one_to_verify_is_expected() {
+    let fixture = filled().await;
+    for (format, name) in [(Format::Csv, "CSV"), (Format::Ocsf, "OCSF"), (Format::Cloudevents, "CloudEvents")] {
+        let path = fixture.beside(name);
+        std::fs::write(&path, exported(&fixture, format, ALL).await).unwrap();
+        let error = verify_exports(&[ExportSource::File(path)], None, &[], &mut |_| {}).unwrap_err().to_string();
+        assert!(error.contains(&format!("it is an export as {name}")), "{error}");
+    }
+}
+
 /// Takes so many bytes, then is full.
 struct Volume(usize);
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    super::{Fault, LIST_RECORDS_MAX, ListedRecord, Position, RecordHash, VerifyError, list},
+    super::{Fault, ListedRecord, Position, RecordHash, VerifyError, records::Records},
     matching::Matching,
     times,
 };
@@ -69,9 +69,10 @@ pub(super) async fn read(
 ) -> Result<(), VerifyError> {
     let mut acts = Acts::default();
     let mut chain = head.map(Chain::new);
+    let mut records = Records::begin(journal).await?;
     let mut from = 0;
     loop {
-        let page = list(journal, from, LIST_RECORDS_MAX).await?;
+        let page = records.page(from, None).await?;
         for record in &page {
             if let Some(chain) = &mut chain {
                 chain.follow(record)?;
@@ -87,6 +88,7 @@ pub(super) async fn read(
             None => break,
         }
     }
+    records.end().await?;
     if let Some(chain) = &chain {
         chain.check_end()?;
     }

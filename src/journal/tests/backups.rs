@@ -210,7 +210,7 @@ async fn a_policy_that_somebody_else_wrote_is_never_handed_out() {
         let error = journal.backup(&id).await.unwrap_err();
         assert!(matches!(error, ReadError::Tampered { index: 2, .. }), "{statement}: {error}");
         let error = journal.backups(&query(None, None, 10)).await.unwrap_err();
-        assert!(error.to_string().contains("do not restore it"), "{statement}: {error}");
+        assert!(error.to_string().contains("do not act on it"), "{statement}: {error}");
     }
 }
 

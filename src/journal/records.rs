@@ -1,27 +1,21 @@
 //! The records as they were at one moment, page by page.
 
-use crate::{
-    journal::{Expectation, Fault, ListedRecord, VerifyError, open::PAGE_RECORDS, verify::archived},
-    store::{self, Location, Snapshot, StoreError, StoredRecord},
-};
+use super::{Expectation, Fault, ListedRecord, VerifyError, open::PAGE_RECORDS, verify::archived};
+use crate::store::{self, Location, Snapshot, StoreError, StoredRecord};
 
 /// Reads what was recorded when it began, whatever is recorded meanwhile.
-pub(in crate::journal) struct Records {
+pub(super) struct Records {
     snapshot: Box<dyn Snapshot>,
     location: Location,
 }
 
 impl Records {
-    pub(in crate::journal) async fn begin(location: &Location) -> Result<Self, VerifyError> {
+    pub(super) async fn begin(location: &Location) -> Result<Self, VerifyError> {
         Ok(Self { snapshot: store::snapshot(location).await?, location: location.clone() })
     }
 
     /// The next records from this index on, up to `to` and with it, in order; none at the end.
-    pub(in crate::journal) async fn page(
-        &mut self,
-        from: u64,
-        to: Option<u64>,
-    ) -> Result<Vec<ListedRecord>, VerifyError> {
+    pub(super) async fn page(&mut self, from: u64, to: Option<u64>) -> Result<Vec<ListedRecord>, VerifyError> {
         let Ok(first) = i64::try_from(from) else { return Ok(Vec::new()) };
         let limit = to.map_or(u64::MAX, |to| to.saturating_add(1).saturating_sub(from));
         let limit = u32::try_from(limit).unwrap_or(PAGE_RECORDS).min(PAGE_RECORDS);
@@ -33,22 +27,22 @@ impl Records {
     }
 
     /// The record at this index.
-    pub(in crate::journal) async fn at(&mut self, index: u64) -> Result<Option<ListedRecord>, VerifyError> {
+    pub(super) async fn at(&mut self, index: u64) -> Result<Option<ListedRecord>, VerifyError> {
         Ok(self.page(index, Some(index)).await?.into_iter().find(|record| record.index == index))
     }
 
     /// The last record that is kept elsewhere.
-    pub(in crate::journal) async fn archived(&mut self) -> Result<Option<Expectation>, VerifyError> {
+    pub(super) async fn archived(&mut self) -> Result<Option<Expectation>, VerifyError> {
         archived(&mut *self.snapshot, &self.location).await
     }
 
     /// Index of the last record; 0 in an empty journal.
-    pub(in crate::journal) async fn last_index(&mut self) -> Result<u64, VerifyError> {
+    pub(super) async fn last_index(&mut self) -> Result<u64, VerifyError> {
         let last = self.snapshot.last(1).await.map_err(|error| self.failed(error, 0))?;
         Ok(last.first().and_then(|last| u64::try_from(last.index).ok()).unwrap_or_default())
     }
 
-    pub(in crate::journal) async fn end(self) -> Result<(), VerifyError> {
+    pub(super) async fn end(self) -> Result<(), VerifyError> {
         let Self { snapshot, location } = self;
         snapshot.close().await.map_err(|error| VerifyError::Unreadable(error.opening(&location)))
     }
@@ -62,7 +56,8 @@ impl Records {
     }
 }
 
-fn readable(record: StoredRecord) -> Result<ListedRecord, VerifyError> {
+/// A record that is whole, believed in nothing else.
+pub(super) fn readable(record: StoredRecord) -> Result<ListedRecord, VerifyError> {
     let index = u64::try_from(record.index).unwrap_or_default();
     let bad = |fault| VerifyError::Tampered { index, fault };
     let hash = record.hash.ok_or_else(|| bad(Fault::NoHash))?;
