@@ -14,7 +14,7 @@ mod matching;
 pub(super) mod render;
 mod times;
 
-pub(super) use matching::Report;
+pub(super) use matching::{Report, Verdict};
 pub(super) use times::{grace, moment};
 
 use std::{io, path::PathBuf, time::Duration};
@@ -67,6 +67,11 @@ pub enum ReconcileError {
     /// There is nothing to compare with.
     #[error("there are no CloudTrail log files in what --cloudtrail names: they end in .json or .json.gz")]
     NoLogs,
+    /// There is nothing that both tell of.
+    #[error(
+        "the logs have no record of what the journal tells of: give those of the gateway's account and of the member accounts, of the same days"
+    )]
+    NothingCompared,
     /// One of the bounds of the comparison.
     #[error("{0}")]
     TooMuch(&'static str),

@@ -12,13 +12,13 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use rootgate::{
     clock::Timestamp,
     journal::command::{JournalCommand, ReconcileArguments, run},
-    pb::{CredentialKind, TaskPolicy},
+    pb::{self, CredentialKind, TaskPolicy, journal_service_client::JournalServiceClient},
 };
 use serde_json::{Value, json};
 
 use crate::{
     broker::{assume_root, static_key, sts},
-    harness::{OPERATOR, PAYMENTS, Setup, World},
+    harness::{OPERATOR, PAYMENTS, REASON, Setup, World},
 };
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:333333333333:payments-events";
@@ -37,6 +37,11 @@ async fn act(world: World) -> World {
     world.aws.inject(Fault::on("sts", "AssumeRoot").error(403, "AccessDenied", "no"));
     operator.audit(PAYMENTS).await.unwrap_err();
     operator.audit(PAYMENTS).await.unwrap();
+    // Acts on the journal itself, which are about no account, and nothing on AWS.
+    let mut journal = JournalServiceClient::new(operator.channel.clone());
+    let reason = REASON.to_owned();
+    journal.list_records(pb::ListRecordsRequest { reason: reason.clone(), ..Default::default() }).await.unwrap();
+    journal.get_checkpoint(pb::GetCheckpointRequest { reason, ..Default::default() }).await.unwrap_err();
     world
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     super::{
         ReconcileError, VerifyError,
-        reconcile::{Scope, grace, moment, reconcile, render as findings},
+        reconcile::{Scope, Verdict, grace, moment, reconcile, render as findings},
     },
     CommandError,
     render::{self, Bad},
@@ -91,5 +91,9 @@ pub(super) async fn run_reconcile(
     } else {
         findings::report(out, &report)?;
     }
-    Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match report.verdict() {
+        Verdict::Agrees => Ok(ExitCode::SUCCESS),
+        Verdict::Differs => Ok(ExitCode::FAILURE),
+        Verdict::Nothing => Err(ReconcileError::NothingCompared.into()),
+    }
 }

@@ -192,7 +192,8 @@ struct Head {
 struct Intent {
     operation_id: String,
     operation: String,
-    account_id: String,
+    /// None of an act on the whole journal.
+    account_id: Option<String>,
     caller: Value,
     arguments: Value,
     resource: Option<String>,
@@ -200,13 +201,14 @@ struct Intent {
 
 impl Intent {
     fn begin(self, index: u64, at: Timestamp) -> Result<Act, &'static str> {
-        let account = self.account_id.parse().map_err(|_| "its account_id is no account id")?;
+        let account = self.account_id.map(|account| account.parse()).transpose();
+        let account = account.map_err(|_| "its account_id is no account id")?;
         let named = self.arguments.get("region").and_then(Value::as_str);
         Ok(Act {
             index,
             operation_id: self.operation_id,
             operation: Some(self.operation),
-            account: Some(account),
+            account,
             caller: self.caller.get("subject").and_then(Value::as_str).map(ToOwned::to_owned),
             region: named.or_else(|| region_in(self.resource.as_deref()?)).and_then(|region| region.parse().ok()),
             began_at: at,

@@ -67,8 +67,8 @@ fn walk(folder: &Path, depth: u32, found: &mut Found) -> Result<(), ReconcileErr
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if kind.is_dir() {
-            // CloudTrail-Digest and CloudTrail-Insight lie beside CloudTrail.
-            if name.starts_with("CloudTrail-") {
+            // They lie beside CloudTrail, and hold no events.
+            if matches!(&*name, "CloudTrail-Digest" | "CloudTrail-Insight") {
                 found.skipped_folders += 1;
             } else {
                 walk(&path, depth - 1, found)?;

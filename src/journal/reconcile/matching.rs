@@ -32,10 +32,28 @@ pub(in super::super) struct Report {
 }
 
 impl Report {
-    /// Whether everything was read, and agrees.
-    pub(in super::super) const fn is_clean(&self) -> bool {
-        self.summary.findings == 0 && self.summary.counts.problems == 0
+    /// What it amounts to.
+    pub(in super::super) const fn verdict(&self) -> Verdict {
+        let Summary { counts, .. } = &self.summary;
+        if self.summary.findings > 0 || counts.problems > 0 {
+            Verdict::Differs
+        } else if counts.records == 0 || self.summary.compared_nothing() {
+            Verdict::Nothing
+        } else {
+            Verdict::Agrees
+        }
     }
+}
+
+/// What a comparison amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Verdict {
+    /// Everything was read, and agrees.
+    Agrees,
+    /// There is a finding, or something could not be read.
+    Differs,
+    /// The logs are not of what the journal tells of, so that nothing can be said.
+    Nothing,
 }
 
 /// Numbers beside the findings.
@@ -63,6 +81,14 @@ pub(super) struct Summary {
     pub(super) acts_not_covered: u64,
     /// Accounts in whose logs the gateway asked for sessions.
     pub(super) gateway_accounts: BTreeSet<AccountId>,
+}
+
+impl Summary {
+    /// Whether there are acts, and none of them is in the logs.
+    const fn compared_nothing(&self) -> bool {
+        let found = self.requests_matched + self.calls_matched + self.calls_handed_out + self.acts_matched;
+        found == 0 && self.acts_too_new + self.acts_before_logs + self.acts_not_covered > 0
+    }
 }
 
 /// A comparison under way: the logs are read, the acts come one by one.
@@ -282,8 +308,10 @@ impl Matching {
 
     /// An act whose end is not known and that could have asked for this session: only a hint.
     fn possible_intent(&self, event: &Event, target: Option<AccountId>) -> Option<String> {
-        let while_it_ran =
-            |act: &&Act| act.account == target && (times::second_of(act.began_at)..=act.ended_at).contains(&event.time);
+        let while_it_ran = |act: &&Act| {
+            let span = times::second_of(act.began_at)..=act.ended_at;
+            act.account.is_some() && act.account == target && span.contains(&event.time)
+        };
         // A broker role's session is named after the operation.
         let named = |act: &&Act| event.caller_arn.as_deref().is_some_and(|arn| arn.ends_with(&act.operation_id));
         let act = self.unfinished.iter().find(named).or_else(|| self.unfinished.iter().find(while_it_ran));

@@ -14,7 +14,7 @@ use anstyle::{AnsiColor, Style};
 use super::{
     cloudtrail::{Event, What},
     logs::Problem,
-    matching::{Finding, Missing, Report, SessionUse, Summary},
+    matching::{Finding, Missing, Report, SessionUse, Summary, Verdict},
 };
 use crate::types::{AccountId, printable};
 
@@ -126,11 +126,13 @@ fn summary(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     let summary = &report.summary;
     let (requests, calls) = (summary.requests_matched, summary.calls_matched);
     let agree = format!("{requests} requests for root sessions and {calls} calls in them are in both");
-    if report.is_clean() {
-        writeln!(out, "{GOOD}reconciled{GOOD:#}: {agree}")?;
-    } else {
-        let (findings, problems) = (summary.findings, summary.counts.problems);
-        writeln!(out, "{BAD}NOT reconciled{BAD:#}: {findings} findings, {problems} problems; {agree}")?;
+    let (findings, problems) = (summary.findings, summary.counts.problems);
+    match report.verdict() {
+        Verdict::Agrees => writeln!(out, "{GOOD}reconciled{GOOD:#}: {agree}")?,
+        Verdict::Differs => {
+            writeln!(out, "{BAD}NOT reconciled{BAD:#}: {findings} findings, {problems} problems; {agree}")?;
+        }
+        Verdict::Nothing => writeln!(out, "{BAD}NOT reconciled{BAD:#}: nothing could be compared")?,
     }
     let told = report.findings.len() + report.problems.len();
     let untold = (summary.findings + summary.counts.problems).saturating_sub(told as u64);

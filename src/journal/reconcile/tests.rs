@@ -143,8 +143,18 @@ async fn without_logs_or_journal_there_is_no_answer() {
 async fn empty_logs_cover_nothing() {
     let (fixture, logs) = site().await;
     fs::write(logs.join("a.json"), log(&[])).unwrap();
-    let (code, text) = answer(&fixture, &logs, &[]).await.unwrap();
-    assert_eq!(code, ExitCode::SUCCESS);
+    let error = answer(&fixture, &logs, &[]).await.unwrap_err();
+    assert!(error.to_string().contains("no record of what the journal tells of") && !error.is_finding(), "{error}");
+    let mut of_another_month = its_request();
+    of_another_month["eventTime"] = json!("2026-12-21T18:35:54Z");
+    of_another_month["eventName"] = json!("GetCallerIdentity");
+    fs::write(logs.join("b.json"), log(&[of_another_month])).unwrap();
+    let mut out = Vec::new();
+    let arguments = ["journal", "reconcile", "--journal", fixture.path.to_str().unwrap(), "--cloudtrail"];
+    let command = Cli::parse_from(arguments.iter().copied().chain([logs.to_str().unwrap()])).command;
+    assert!(matches!(run(command, &mut out).await, Err(CommandError::Reconcile(ReconcileError::NothingCompared))));
+    let text = anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string();
+    assert!(text.starts_with("NOT reconciled: nothing could be compared\n"), "{text}");
     assert!(text.contains("1 acts are older than the oldest event of the logs"), "{text}");
     assert!(text.contains("note: no AssumeRoot of the gateway is in these logs"), "{text}");
 }

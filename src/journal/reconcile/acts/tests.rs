@@ -51,6 +51,19 @@ fn the_region_of_a_bucket_is_told_by_the_outcome() {
 }
 
 #[test]
+fn an_act_on_the_whole_journal_is_one_of_no_account() {
+    let mut acts = Acts::default();
+    let mut intent: Value = serde_json::from_str(&intent(1, "x", json!({}))).unwrap();
+    (intent["operation"], intent["account_id"], intent["resource"]) =
+        (json!("GetCheckpoint"), Value::Null, Value::Null);
+    assert_eq!(acts.take(&intent.to_string()), Ok(None));
+    let act = acts.take(&outcome(2, 1, json!(null))).unwrap().unwrap();
+    assert_eq!((act.account, act.operation.as_deref()), (None, Some("GetCheckpoint")));
+    intent["account_id"] = json!("x");
+    assert_eq!(acts.take(&intent.to_string()), Err("its account_id is no account id"));
+}
+
+#[test]
 fn acts_without_outcome_are_handed_over_as_such() {
     let mut acts = Acts::default();
     acts.take(&intent(1, "arn:aws:s3:::a", json!({}))).unwrap();

@@ -8,7 +8,7 @@ use super::{
     super::{
         cloudtrail::Event,
         logs::Problem,
-        matching::{Finding, Report, Summary},
+        matching::{Finding, Report, Summary, Verdict},
     },
     asked,
 };
@@ -21,7 +21,7 @@ pub(in super::super::super) fn report_json(out: &mut dyn Write, report: &Report)
     for one in &report.problems {
         writeln!(out, "{}", problem(one))?;
     }
-    writeln!(out, "{}", json!({ "summary": summary(&report.summary, report.is_clean()) }))
+    writeln!(out, "{}", json!({ "summary": summary(&report.summary, report.verdict()) }))
 }
 
 fn finding(finding: &Finding) -> Value {
@@ -96,11 +96,11 @@ fn problem(problem: &Problem) -> Value {
     json!({ "finding": "UNREADABLE_LOG", "file": file, "record": problem.record, "problem": problem.what })
 }
 
-fn summary(summary: &Summary, is_clean: bool) -> Value {
+fn summary(summary: &Summary, verdict: Verdict) -> Value {
     let counts = &summary.counts;
     let span = summary.coverage.span;
     json!({
-        "reconciled": is_clean,
+        "reconciled": verdict == Verdict::Agrees,
         "verified": summary.verified,
         "findings": summary.findings,
         "problems": counts.problems,
