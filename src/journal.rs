@@ -85,6 +85,7 @@ pub struct Journal {
     stalled: watch::Receiver<bool>,
     backoff_max: Duration,
     readers: Arc<Semaphore>,
+    look_ups: Arc<Semaphore>,
 }
 
 /// Whether the journal can be written.

@@ -21,6 +21,9 @@ use crate::{
 pub const BACKUPS_MAX: u32 = 101;
 /// Reads at the same time. Each has a connection of its own, and people ask, not loops.
 pub(super) const READERS_MAX: usize = 2;
+/// Requests that are looked up at the same time, before each act that has a request id: a few rows each, which must not wait
+/// until somebody has read pages of records.
+pub(super) const LOOK_UPS_MAX: usize = 2;
 
 /// Which backups to list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::{
     Bounds, Journal, OpenError, Position, RecordHash, WriteFailure,
-    backups::READERS_MAX,
+    backups::{LOOK_UPS_MAX, READERS_MAX},
     record::{Body, Effect},
     writer::Writer,
 };
@@ -85,6 +85,7 @@ impl Journal {
             stalled: writer.watchdog().stalled(),
             backoff_max: bounds.backoff_max,
             readers: Arc::new(Semaphore::new(READERS_MAX)),
+            look_ups: Arc::new(Semaphore::new(LOOK_UPS_MAX)),
         };
         let head = writer.head();
         tokio::spawn(writer.run(waiting));

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    store::{Location, RecordFilter, Snapshot, StoreError, StoredRecord},
+    store::{FoundRecord, Location, RecordFilter, Snapshot, StoreError, StoredRecord},
     types::{AccountId, OperationId, RecordKind, Subject},
 };
 
@@ -192,14 +192,30 @@ impl Reader<'_> {
         let filter = RecordFilter { operation_id, account_id };
         let stored = self.snapshot.find(&filter, row_id(from), most).await;
         let stored = stored.map_err(|error| unreadable(error, self.location, from))?;
-        let indexes: Vec<u64> = stored.iter().filter_map(|record| u64::try_from(record.index).ok()).collect();
-        let is_all = indexes.len() < usize::try_from(most).unwrap_or(usize::MAX);
-        let mut found = Vec::new();
-        for index in indexes.iter().copied().filter(|index| (from..=last).contains(index)) {
-            found.push(self.one(index).await?);
-        }
-        let through = indexes.last().copied().filter(|_| !is_all).unwrap_or(last);
+        let is_all = stored.len() < usize::try_from(most).unwrap_or(usize::MAX);
+        let through = stored.last().and_then(|found| u64::try_from(found.record.index).ok());
+        let through = through.filter(|_| !is_all).unwrap_or(last);
+        let found = stored.into_iter().filter_map(|found| Some((u64::try_from(found.record.index).ok()?, found)));
+        let found = found.filter(|(index, _)| (from..=last).contains(index));
+        let found = found.map(|(index, found)| self.checked(index, found)).collect::<Result<_, _>>()?;
         Ok(Candidates { found, through })
+    }
+
+    /// A record that the store found.
+    fn checked(&self, index: u64, FoundRecord { record, previous }: FoundRecord) -> Result<Candidate, VerifyError> {
+        let tampered = |fault| VerifyError::Tampered { index, fault };
+        let hash = record.hash.ok_or(Fault::NoHash).map_err(tampered)?;
+        // A record before it that is not there has no hash from which this one could follow.
+        let previous = self.known_before(index).or(previous).ok_or_else(|| tampered(Fault::Hash))?;
+        check(index, previous, hash, record).map_err(tampered)
+    }
+
+    /// Hash of the record before this one, where that is not stored.
+    fn known_before(&self, index: u64) -> Option<RecordHash> {
+        match self.archived {
+            Some(archived) if archived.index.saturating_add(1) == index => Some(archived.hash),
+            _ => (index <= 1).then_some(RecordHash::ZERO),
+        }
     }
 
     async fn one(&mut self, index: u64) -> Result<Candidate, VerifyError> {
@@ -210,10 +226,7 @@ impl Reader<'_> {
     /// So many records from this index on, each after the one before. They are there: the newest was seen.
     async fn chain(&mut self, from: u64, count: u32) -> Result<Vec<Candidate>, VerifyError> {
         // With the record before, from which the first one has to follow.
-        let known = match self.archived {
-            Some(archived) if archived.index.saturating_add(1) == from => Some(archived.hash),
-            _ => (from <= 1).then_some(RecordHash::ZERO),
-        };
+        let known = self.known_before(from);
         let front = if known.is_some() { from.max(1) } else { from.saturating_sub(1) };
         let limit = if known.is_some() { count } else { count.saturating_add(1) };
         let stored = self.snapshot.records(row_id(front), limit).await;

@@ -40,7 +40,8 @@ impl Journal {
     /// # Errors
     /// When the journal cannot be read, or what it holds is not what was recorded.
     pub async fn request(&self, caller: &CallerRecord, request_id: &str) -> Result<Option<RecordedRequest>, ReadError> {
-        let _turn = self.reader().await;
+        // None only when the semaphore is closed, which nobody does.
+        let _turn = self.look_ups.acquire().await.ok();
         let mut snapshot = self.store.snapshot().await?;
         let key = RequestKey { caller: caller.key(), request_id: request_id.to_owned() };
         let found = find(&mut *snapshot, &key).await.map_err(|fault| fault.reading(self.store.location()))?;

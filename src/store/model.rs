@@ -141,6 +141,15 @@ pub struct StoredRecord {
     pub body: Option<String>,
 }
 
+/// A record that was looked for, believed in nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRecord {
+    /// The record.
+    pub record: StoredRecord,
+    /// Hash of the record before it, from which it has to follow; none where there is no such record, or it has no hash.
+    pub previous: Option<RecordHash>,
+}
+
 /// An open intent as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredIntent {

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use sqlx::{PgPool, Postgres, Row as _, Transaction, postgres::PgRow};
 
 use super::session::{bounded, unreachable};
-use super::{opening, policy_bytes_max, row_id, schema, stored_intent, stored_record, stored_request};
+use super::{body_bytes_max, opening, policy_bytes_max, row_id, schema, stored_intent, stored_record, stored_request};
 use crate::store::{
-    BackupFilter, Location, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey, Snapshot,
-    StoreError, StoredIntent, StoredRecord, StoredRequest,
+    BackupFilter, FoundRecord, Location, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey,
+    Snapshot, StoreError, StoredIntent, StoredRecord, StoredRequest,
 };
 
 /// A transaction that sees the database as it was at one moment.
@@ -37,21 +37,27 @@ impl Records for PostgresSnapshot {
 
 #[async_trait]
 impl Snapshot for PostgresSnapshot {
-    async fn find(&mut self, filter: &RecordFilter, from: i64, limit: u32) -> Result<Vec<StoredRecord>, StoreError> {
-        const OF_OPERATION: &str = "SELECT idx, CASE WHEN octet_length(hash) = 32 THEN hash END, body \
-             FROM rootgate.records WHERE rootgate.fact(body, 'operation_id') = $1 AND idx >= $3 \
+    async fn find(&mut self, filter: &RecordFilter, from: i64, limit: u32) -> Result<Vec<FoundRecord>, StoreError> {
+        const OF_OPERATION: &str = "SELECT idx, CASE WHEN octet_length(hash) = 32 THEN hash END, \
+             CASE WHEN octet_length(body) <= $5 THEN body END, (SELECT CASE WHEN octet_length(hash) = 32 THEN hash END \
+             FROM rootgate.records before WHERE before.idx = found.idx - 1) \
+             FROM rootgate.records found WHERE rootgate.fact(body, 'operation_id') = $1 AND idx >= $3 \
              AND ($2::text IS NULL OR rootgate.fact(body, 'account_id') = $2) ORDER BY idx LIMIT $4";
-        const OF_ACCOUNT: &str = "SELECT idx, CASE WHEN octet_length(hash) = 32 THEN hash END, body \
-             FROM rootgate.records WHERE rootgate.fact(body, 'account_id') = $2 AND idx >= $3 AND $1::text IS NULL \
-             ORDER BY idx LIMIT $4";
+        const OF_ACCOUNT: &str = "SELECT idx, CASE WHEN octet_length(hash) = 32 THEN hash END, \
+             CASE WHEN octet_length(body) <= $5 THEN body END, (SELECT CASE WHEN octet_length(hash) = 32 THEN hash END \
+             FROM rootgate.records before WHERE before.idx = found.idx - 1) \
+             FROM rootgate.records found WHERE rootgate.fact(body, 'account_id') = $2 AND idx >= $3 \
+             AND $1::text IS NULL ORDER BY idx LIMIT $4";
         let statement = match (&filter.operation_id, &filter.account_id) {
             (Some(_), _) => OF_OPERATION,
             (None, Some(_)) => OF_ACCOUNT,
-            (None, None) => return self.records(from, limit).await,
+            (None, None) => {
+                return Err(StoreError::new("records are looked for by an operation or an account".to_owned()));
+            }
         };
         let query = sqlx::query(statement).bind(&filter.operation_id).bind(&filter.account_id);
-        let query = query.bind(from).bind(i64::from(limit));
-        bounded(query.fetch_all(&mut *self.inner)).await?.iter().map(stored_record).collect()
+        let query = query.bind(from).bind(i64::from(limit)).bind(body_bytes_max());
+        bounded(query.fetch_all(&mut *self.inner)).await?.iter().map(found_record).collect()
     }
 
     async fn open_intents(&mut self, from: i64, limit: u32) -> Result<Vec<StoredIntent>, StoreError> {
@@ -126,4 +132,10 @@ impl Snapshot for PostgresSnapshot {
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
         bounded(self.inner.rollback()).await
     }
+}
+
+fn found_record(row: &PgRow) -> Result<FoundRecord, StoreError> {
+    let previous: Option<Vec<u8>> = row.try_get(3)?;
+    let previous = previous.as_deref().and_then(RecordHash::from_bytes);
+    Ok(FoundRecord { record: stored_record(row)?, previous })
 }

@@ -11,10 +11,10 @@ use sqlx::{
 use super::{
     Version, append::stored_request, connect, fault::wants_to_write, opening, policy_bytes_max, row_id, schema,
 };
-use super::{file::suffixed, stored_record};
+use super::{body_bytes_max, file::suffixed, stored_record};
 use crate::store::{
-    BackupFilter, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey, Snapshot, StoreError,
-    StoredIntent, StoredRecord, StoredRequest,
+    BackupFilter, FoundRecord, OpenError, PolicyBackup, RecordFilter, RecordHash, Records, RequestKey, Snapshot,
+    StoreError, StoredIntent, StoredRecord, StoredRequest,
 };
 
 /// A connection that reads the file as it was at one moment.
@@ -63,21 +63,27 @@ impl Records for SqliteSnapshot {
 
 #[async_trait]
 impl Snapshot for SqliteSnapshot {
-    async fn find(&mut self, filter: &RecordFilter, from: i64, limit: u32) -> Result<Vec<StoredRecord>, StoreError> {
-        const OF_OPERATION: &str = "SELECT idx, iif(octet_length(hash) = 32, hash, NULL), body FROM records \
-             WHERE iif(json_valid(body), body ->> '$.operation_id', NULL) = ?1 AND idx >= ?3 \
+    async fn find(&mut self, filter: &RecordFilter, from: i64, limit: u32) -> Result<Vec<FoundRecord>, StoreError> {
+        const OF_OPERATION: &str = "SELECT idx, iif(octet_length(hash) = 32, hash, NULL), \
+             iif(octet_length(body) <= ?5, body, NULL), \
+             (SELECT iif(octet_length(hash) = 32, hash, NULL) FROM records before WHERE before.idx = found.idx - 1) \
+             FROM records found WHERE iif(json_valid(body), body ->> '$.operation_id', NULL) = ?1 AND idx >= ?3 \
              AND (?2 IS NULL OR iif(json_valid(body), body ->> '$.account_id', NULL) = ?2) ORDER BY idx LIMIT ?4";
-        const OF_ACCOUNT: &str = "SELECT idx, iif(octet_length(hash) = 32, hash, NULL), body FROM records \
-             WHERE iif(json_valid(body), body ->> '$.account_id', NULL) = ?2 AND idx >= ?3 AND ?1 IS NULL \
-             ORDER BY idx LIMIT ?4";
+        const OF_ACCOUNT: &str = "SELECT idx, iif(octet_length(hash) = 32, hash, NULL), \
+             iif(octet_length(body) <= ?5, body, NULL), \
+             (SELECT iif(octet_length(hash) = 32, hash, NULL) FROM records before WHERE before.idx = found.idx - 1) \
+             FROM records found WHERE iif(json_valid(body), body ->> '$.account_id', NULL) = ?2 AND idx >= ?3 \
+             AND ?1 IS NULL ORDER BY idx LIMIT ?4";
         let statement = match (&filter.operation_id, &filter.account_id) {
             (Some(_), _) => OF_OPERATION,
             (None, Some(_)) => OF_ACCOUNT,
-            (None, None) => return self.records(from, limit).await,
+            (None, None) => {
+                return Err(StoreError::new("records are looked for by an operation or an account".to_owned()));
+            }
         };
         let query = sqlx::query(statement).bind(filter.operation_id.clone()).bind(filter.account_id.clone());
-        let rows = query.bind(from).bind(limit).fetch_all(&mut self.connection).await?;
-        rows.iter().map(stored_record).collect()
+        let rows = query.bind(from).bind(limit).bind(body_bytes_max()).fetch_all(&mut self.connection).await?;
+        rows.iter().map(found_record).collect()
     }
 
     async fn open_intents(&mut self, from: i64, limit: u32) -> Result<Vec<StoredIntent>, StoreError> {
@@ -157,4 +163,9 @@ impl Snapshot for SqliteSnapshot {
 
 pub(super) fn stored_intent(row: &SqliteRow) -> Result<StoredIntent, StoreError> {
     Ok(StoredIntent { index: row.try_get(0)?, operation_id: row.try_get(1)? })
+}
+
+fn found_record(row: &SqliteRow) -> Result<FoundRecord, StoreError> {
+    let previous = row.try_get(3).ok().flatten().and_then(RecordHash::from_bytes);
+    Ok(FoundRecord { record: stored_record(row)?, previous })
 }

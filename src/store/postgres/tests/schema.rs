@@ -92,10 +92,10 @@ async fn facts_are_looked_up_by_an_index() {
     let database = Cluster::shared().database("indexed");
     connect(&database).await;
     database.execute("SET enable_seqscan = off");
-    for fact in ["account_id", "operation_id"] {
+    for (fact, index) in [("account_id", "records_of_account"), ("operation_id", "records_of_operation")] {
         let sql = format!(
-            "SET enable_seqscan = off; EXPLAIN SELECT idx FROM rootgate.records WHERE rootgate.fact(body, '{fact}') = 'a' AND idx >= 1 ORDER BY idx LIMIT 5"
+            "SET enable_seqscan = off; EXPLAIN SELECT idx FROM rootgate.records WHERE rootgate.fact(body, '{fact}') = 'a' AND idx >= 1"
         );
-        assert!(database.query(&sql).contains("Index"), "{}", database.query(&sql));
+        assert!(database.query(&sql).contains(index), "{}", database.query(&sql));
     }
 }
