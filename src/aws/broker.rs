@@ -68,7 +68,7 @@ impl Broker {
         let call = self.call(role, ask, id, &source_identity)?;
         let answer = attempts.until_clear(|| async {
             let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
-            trail.note("sts", "AssumeRole", call.clone().customize().config_override(once).send().await)
+            trail.send("sts", "AssumeRole", call.clone().customize().config_override(once).send()).await
         });
         let output = answer.await.map_err(AwsFailure::before_the_act)?;
         let credentials = output.credentials.ok_or_else(|| lacking("AWS answered success without credentials"))?;

@@ -61,6 +61,8 @@ pub(super) const THROTTLED: [&str; 8] = [
     "KmsThrottled",
 ];
 
+/// Noted of a call that may have arrived.
+pub(super) const NO_ANSWER: &str = "NoAnswer";
 /// Stands in place of AWS's code where a plan tried to change something.
 const IN_A_PLAN: &str = "ChangeInPlan";
 /// The same where there is no broker role for a task.
@@ -157,7 +159,7 @@ impl AwsFailure {
         self.code.as_deref().unwrap_or(match self.fate {
             Fate::NotSent => "NotSent",
             Fate::Refused => "Refused",
-            Fate::Unknown => "NoAnswer",
+            Fate::Unknown => NO_ANSWER,
         })
     }
 

@@ -81,7 +81,7 @@ impl Lease {
             let answer = if over {
                 Err(AwsFailure::session_over(service, operation))
             } else {
-                self.trail.note(service, operation, call().await)
+                self.trail.send(service, operation, call()).await
             };
             match answer {
                 // Ends: each turn was refused by a session that is then renewed, or by the last one.

@@ -108,7 +108,7 @@ struct Asker {
 impl Asker {
     async fn send_once(&self, ask: &Ask, trail: &Trail) -> Result<AssumeRootOutput, AwsFailure> {
         let once = aws_sdk_sts::Config::builder().retry_config(change::one_attempt());
-        trail.note("sts", "AssumeRoot", self.call(ask).customize().config_override(once).send().await)
+        trail.send("sts", "AssumeRoot", self.call(ask).customize().config_override(once).send()).await
     }
 
     fn call(&self, ask: &Ask) -> AssumeRootFluentBuilder {

@@ -9,13 +9,13 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_types::request_id::RequestId;
 
-use super::AwsFailure;
+use super::{AwsFailure, failure::NO_ANSWER};
 use crate::{
     error::Error,
     types::{OperationId, Region},
 };
 
-/// One answered AWS call.
+/// One AWS call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsCall {
     /// Signing name of the service.
@@ -151,6 +151,20 @@ impl Trail {
         self.with(|state| state.access_key_ids.push(access_key_id.to_owned()));
     }
 
+    /// Sends a call, and notes how it ended. One that is cut off, by the time limit of its act or by a panic, may have
+    /// arrived: it is noted as one without answer.
+    pub(super) async fn send<T: RequestId, E: ProvideErrorMetadata>(
+        &self,
+        service: &'static str,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsFailure> {
+        let mut under_way = UnderWay { trail: self, service, operation, is_over: false };
+        let result = call.await;
+        under_way.is_over = true;
+        self.note(service, operation, result)
+    }
+
     /// Notes a finished call, and turns the SDK's error into ours.
     pub(super) fn note<T: RequestId, E: ProvideErrorMetadata>(
         &self,
@@ -163,15 +177,60 @@ impl Trail {
             Ok(output) => (output.request_id().map(ToOwned::to_owned), None),
             Err(failure) => (failure.request_id.clone(), Some(failure.code_or_fate().to_owned())),
         };
+        self.push(AwsCall { service, operation, request_id, error_code });
+        result
+    }
+
+    fn push(&self, call: AwsCall) {
         self.with(|state| {
             if state.calls.len() < CALLS_MAX {
-                state.calls.push(AwsCall { service, operation, request_id, error_code });
+                state.calls.push(call);
             }
         });
-        result
     }
 
     fn with<T>(&self, use_it: impl FnOnce(&mut State) -> T) -> T {
         use_it(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A call that is under way.
+struct UnderWay<'a> {
+    trail: &'a Trail,
+    service: &'static str,
+    operation: &'static str,
+    is_over: bool,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let (service, operation, error_code) = (self.service, self.operation, Some(NO_ANSWER.to_owned()));
+            self.trail.push(AwsCall { service, operation, request_id: None, error_code });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use aws_sdk_sts::operation::assume_root::{AssumeRootError, AssumeRootOutput};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_is_cut_off_is_noted_as_one_without_answer() {
+        let trail = Trail::default();
+        let call = pending::<Result<AssumeRootOutput, SdkError<AssumeRootError, HttpResponse>>>();
+        assert!(timeout(Duration::ZERO, trail.send("sts", "AssumeRoot", call)).await.is_err());
+        let noted = AwsCall {
+            service: "sts",
+            operation: "AssumeRoot",
+            request_id: None,
+            error_code: Some("NoAnswer".to_owned()),
+        };
+        assert_eq!(trail.calls(), [noted]);
     }
 }
