@@ -19,8 +19,9 @@ pub use error::{OpenError, StoreError, WriteFailure};
 pub use hash::RecordHash;
 pub use location::{Host, Location, LocationError, PostgresLocation};
 pub use model::{
-    Additions, BODY_BYTES_MAX, BackupFilter, Instance, IntentKey, NewIntent, NewRecord, NewRequest, POLICY_BYTES_MAX,
-    PolicyBackup, RecordFilter, RequestKey, SettledRequest, StoredIntent, StoredRecord, StoredRequest,
+    Additions, BODY_BYTES_MAX, BackupFilter, FoundRecord, Instance, IntentKey, NewIntent, NewRecord, NewRequest,
+    POLICY_BYTES_MAX, PolicyBackup, RecordFilter, RequestKey, SettledRequest, StoredIntent, StoredRecord,
+    StoredRequest,
 };
 pub use postgres::{ServerFault, ServerProblem};
 pub(crate) use sqlite::suffixed;
@@ -141,7 +142,7 @@ pub trait Append: Records {
 #[async_trait]
 pub trait Snapshot: Records {
     /// Records with these facts from this index on, in order.
-    async fn find(&mut self, filter: &RecordFilter, from: i64, limit: u32) -> Result<Vec<StoredRecord>, StoreError>;
+    async fn find(&mut self, filter: &RecordFilter, from: i64, limit: u32) -> Result<Vec<FoundRecord>, StoreError>;
 
     /// The open intents from this index on, in order.
     async fn open_intents(&mut self, from: i64, limit: u32) -> Result<Vec<StoredIntent>, StoreError>;

@@ -92,7 +92,9 @@ impl Gate {
             }
             None => Err(interrupted()),
         };
+        let account = permit.operation().target().account();
         let event = Event::Repeated {
+            account_id: account,
             operation_id: operation_id.clone(),
             intent_index: first.intent_index,
             request_id: request.claim.request_id.clone(),
@@ -101,7 +103,6 @@ impl Gate {
         if let Err(error) = self.journal.append(event).await {
             return Ok(Err(unrecorded(&error)));
         }
-        let account = permit.operation().target().account();
         tracing::info!(operation = O::KIND.name(), operation_id, caller = permit.caller().subject(), "answered again");
         let told = |error: Error| placed(error.about(account), &operation_id, position);
         Ok(match answered {

@@ -67,6 +67,9 @@ pub enum Event {
         intent_index: u64,
         /// The caller's id of the request.
         request_id: String,
+        /// Target account of the first time, so that all records about an account are found by it.
+        #[serde(serialize_with = "members::as_optional_text")]
+        account_id: Option<AccountId>,
         /// Who asked again.
         caller: CallerRecord,
     },

@@ -10,7 +10,7 @@ pub(in crate::journal) const HEAD: &[u8] = b"index,recorded_at,event,operation_i
 resource,reason,ticket,policies,result,changed,error_reason,error_message,aws_request_ids,access_key_id,hash\n";
 
 /// Between the values of one cell.
-const SEPARATOR: &str = "; ";
+const SEPARATOR: &str = " | ";
 
 /// Writes one row. An outcome has the cells of its intent that it lacks itself.
 pub(super) fn write(record: &Record, intent: Option<&Record>, out: &mut dyn Write) -> io::Result<()> {
@@ -47,7 +47,8 @@ pub(super) fn write(record: &Record, intent: Option<&Record>, out: &mut dyn Writ
 /// Source: OWASP, "CSV Injection". Tab, CR and LF, which count as beginnings of formulas there too, are escaped as every
 /// other control character, so that a record is one line.
 fn harmless(cell: &str) -> String {
-    let cell = printable(cell);
+    // Where the comma is the decimal sign, spreadsheets take the semicolon for the end of a cell, whatever is quoted.
+    let cell = printable(cell).replace(';', "\\u{3b}");
     // Spreadsheets in East Asian locales read the full-width forms alike.
     if cell.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) { format!("'{cell}") } else { cell }
 }
