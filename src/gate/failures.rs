@@ -92,13 +92,19 @@ pub(super) fn shutting_down() -> Error {
 pub(super) fn unread_request(error: &ReadError) -> Error {
     match error {
         ReadError::Unreadable(_) => {
-            let words = "it cannot be read whether this request was made before, so nothing is done; the gateway's operators \
-                         see why in its log";
-            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+            Error::new(ErrorReason::JournalUnavailable, UNREAD_REQUEST).with_private(error.to_string())
         }
         ReadError::Tampered { .. } => Error::internal(error.to_string()),
     }
 }
+
+/// The journal does not answer.
+pub(super) fn request_not_read_in_time() -> Error {
+    Error::new(ErrorReason::JournalUnavailable, UNREAD_REQUEST).with_private("the journal did not answer in time")
+}
+
+const UNREAD_REQUEST: &str = "it cannot be read whether this request was made before, so nothing is done; the gateway's \
+    operators see why in its log";
 
 pub(super) fn panicked_before() -> Error {
     Error::internal("the decision ended in a panic before the act")

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Answer, Done, Gate, Slots,
-    failures::{in_flight, interrupted, reused, shutting_down, unread_request, unrecorded},
+    failures::{in_flight, interrupted, request_not_read_in_time, reused, shutting_down, unread_request, unrecorded},
     kept, limits,
     records::{self, placed},
     running::Running,
@@ -124,7 +124,8 @@ async fn settled<F: Future<Output = Result<Option<RecordedRequest>, Error>>>(
 ) -> Result<Option<Earlier>, Error> {
     let mut pause = LOOK_PAUSE_MIN;
     loop {
-        let Some(mut first) = look().await? else { return Ok(None) };
+        let looked = timeout_at(request.deadline, look()).await.map_err(|_elapsed| request_not_read_in_time())?;
+        let Some(mut first) = looked? else { return Ok(None) };
         if first.digest != request.claim.digest {
             return Err(reused(&first.operation_id));
         }

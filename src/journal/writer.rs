@@ -145,6 +145,7 @@ impl Writer {
                     () = tokio::time::sleep_until(tended + self.bounds.tend_interval), if shared => {}
                 }
             }
+            self.gather(&mut commands, &mut taken).await;
             // Also under load, when there is always something else to do.
             if shared && tended.elapsed() >= self.bounds.tend_interval {
                 tended = Instant::now();
@@ -158,6 +159,21 @@ impl Writer {
             }
         }
         // Dropping the receiver answers whoever still waits: closed.
+    }
+
+    /// Takes what is on its way, until a look around brings nothing new. Whoever was answered by the last transaction has
+    /// often the next event ready; without this, every other transaction would be for one or two.
+    async fn gather(&self, commands: &mut mpsc::Receiver<Command>, taken: &mut Vec<Command>) {
+        let mut before = 0;
+        while before < taken.len() && taken.len() < self.bounds.batch_events_max {
+            before = taken.len();
+            tokio::task::yield_now().await;
+            while taken.len() < self.bounds.batch_events_max
+                && let Ok(command) = commands.try_recv()
+            {
+                taken.push(command);
+            }
+        }
     }
 
     /// Writes what is in front of a request to close, and hands that back.

@@ -86,6 +86,14 @@ async fn a_twin_in_this_process_is_waited_for_without_looking() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_journal_that_does_not_answer_is_not_waited_for_without_end() {
+    let began = Instant::now();
+    let look = std::future::pending::<Result<Option<RecordedRequest>, Error>>;
+    let settled = settled(look, &request(), &Running::default(), &Slots::new(1)).await;
+    assert_eq!((reason(settled), began.elapsed()), (ErrorReason::JournalUnavailable, LIMIT));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_released_id_is_nobodys_again() {
     let id = OperationId::generate();
     let looks = Looks::new(|n| (n < 2).then(|| running_one(&id)));

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sqlx::{Row as _, Sqlite, Transaction, sqlite::SqliteRow};
+use sqlx::{QueryBuilder, Row as _, Sqlite, Transaction, sqlite::SqliteRow};
 
 use super::{body_bytes_max, file::Identity, policy_bytes_max, row_id, writing};
 use crate::{
@@ -14,6 +14,9 @@ use crate::{
         StoredIntent, StoredRecord, StoredRequest, WriteFailure,
     },
 };
+
+/// Records of one statement. SQLite takes some ten thousand parameters; a transaction of the journal has no more records.
+const ROWS_MAX: usize = 128;
 
 /// A transaction, and the file that it must end in.
 pub(super) struct SqliteAppend<'c> {
@@ -159,8 +162,6 @@ impl SqliteAppend<'_> {
 
     async fn add_records(&mut self, additions: &Additions) -> Result<(), StoreError> {
         const INSERT_ONE: &str = "INSERT INTO records (idx, hash, body) VALUES (?1, ?2, ?3)";
-        const INSERT: &str = "INSERT INTO records (idx, hash, body) \
-             SELECT value ->> 0, unhex(value ->> 1), value ->> 2 FROM json_each(?1)";
         match additions.records.as_slice() {
             [] => Ok(()),
             [record] => {
@@ -168,9 +169,18 @@ impl SqliteAppend<'_> {
                 query.bind(record.body.clone()).execute(&mut *self.inner).await?;
                 Ok(())
             }
+            // Rows of parameters: bodies as a list in JSON would be escaped, and read three times.
             records => {
-                let rows: Vec<_> = records.iter().map(|r| (r.index, r.hash.to_string(), &r.body)).collect();
-                self.run(INSERT, &rows).await
+                for records in records.chunks(ROWS_MAX) {
+                    let rows = records.iter().map(|record| Ok((row_id(record.index)?, record)));
+                    let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+                    let mut insert = QueryBuilder::new("INSERT INTO records (idx, hash, body) ");
+                    insert.push_values(rows, |mut row, (id, record)| {
+                        row.push_bind(id).push_bind(record.hash.as_bytes().to_vec()).push_bind(record.body.clone());
+                    });
+                    insert.build().execute(&mut *self.inner).await?;
+                }
+                Ok(())
             }
         }
     }
