@@ -63,6 +63,8 @@ pub(super) struct Writer {
     landed: Vec<(String, Position)>,
     /// Intents that are recorded and of which nobody was told so.
     orphans: Vec<((OperationId, Option<AccountId>), u64)>,
+    /// When this process began to give its last sign of life.
+    tended: Instant,
     /// When this process last found that its lease was short or over, as it is at the start.
     was_away: Option<Instant>,
     writes: u64,
@@ -99,6 +101,7 @@ impl Writer {
             doubt: None,
             landed: Vec::new(),
             orphans: Vec::new(),
+            tended: Instant::now(),
             was_away: None,
             writes: 0,
             #[cfg(test)]
@@ -135,7 +138,6 @@ impl Writer {
     /// Serves until the journal is closed or every handle is gone.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(self.bounds.batch_events_max);
-        let mut tended = Instant::now();
         loop {
             let writable = self.watchdog.is_writable();
             let shared = self.store.is_shared();
@@ -143,15 +145,8 @@ impl Writer {
                 tokio::select! {
                     count = commands.recv_many(&mut taken, self.bounds.batch_events_max) => if count == 0 { break },
                     () = tokio::time::sleep(self.bounds.probe_interval), if !writable => {}
-                    () = tokio::time::sleep_until(tended + self.bounds.tend_interval), if shared && writable => {}
+                    () = tokio::time::sleep_until(self.tended + self.bounds.tend_interval), if shared && writable => {}
                 }
-            }
-            // Also under load, when there is always something else to do. One that failed is none: it is due as soon as the
-            // probe has found that the journal can be written.
-            let now = Instant::now();
-            let due = shared && self.watchdog.is_writable() && now >= tended + self.bounds.tend_interval;
-            if due && self.tend().await {
-                tended = now;
             }
             if let Some(reply) = self.serve(mem::take(&mut taken)).await {
                 commands.close();
@@ -195,7 +190,7 @@ impl Writer {
             }
         }
         let is_idle = requests.is_empty() && questions.is_empty() && self.orphans.is_empty();
-        if !is_idle || !self.watchdog.is_writable() {
+        if !is_idle || !self.watchdog.is_writable() || self.has_to_tend() {
             self.write(requests, questions).await;
         }
         for (chore, reply) in chores {
@@ -205,11 +200,17 @@ impl Writer {
         close
     }
 
-    /// Makes the requests durable, and answers them and the questions.
+    /// Makes the requests durable, and answers them and the questions. Gives a sign of life when that is due, in the same
+    /// transaction, so that one that fails is tried again with whatever is written next, and nothing is written without.
     async fn write(&mut self, requests: Vec<Request>, questions: Vec<Question>) {
         let asked: Vec<IntentKey> = questions.iter().map(|question| question.intent.clone()).collect();
-        match self.commit(&requests, &asked, Chore::None).await {
-            Ok(Written { answers, held, .. }) => {
+        let (begun, tends) = (Instant::now(), self.has_to_tend());
+        match self.commit(&requests, &asked, if tends { Chore::Tend } else { Chore::None }).await {
+            Ok(Written { answers, held, interrupted, .. }) => {
+                if tends {
+                    self.tended = begun;
+                }
+                tell_of(&interrupted);
                 for (request, answer) in requests.into_iter().zip(answers) {
                     self.answer(request, answer);
                 }

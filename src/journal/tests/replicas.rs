@@ -117,6 +117,28 @@ async fn whoever_has_just_come_waits_before_it_closes_what_the_dead_left() {
 }
 
 #[tokio::test]
+async fn a_sign_of_life_that_was_not_recorded_is_none_and_is_given_again_at_once() {
+    let interval = Duration::from_secs(5);
+    let shared = Shared::new();
+    let journal = shared.open_within(Bounds { tend_interval: interval, ..quick() }).await;
+    shared.database.execute(
+        "CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'it fails'; END $$; \
+         CREATE TRIGGER fail BEFORE INSERT ON rootgate.instances FOR EACH ROW EXECUTE FUNCTION public.fail()",
+    );
+    journal.until(|health| *health != Health::Writable).await;
+    assert!(journal.append(refusal("x")).await.is_err(), "who cannot say that it lives must not act");
+    shared.database.execute("UPDATE rootgate.instances SET lives_until = now() + interval '100 seconds'");
+    shared.database.execute("DROP TRIGGER fail ON rootgate.instances");
+    let repaired = tokio::time::Instant::now();
+    let renewed = "SELECT lives_until > now() + interval '200 seconds' FROM rootgate.instances";
+    while shared.database.query(renewed) != "t" {
+        assert!(repaired.elapsed() < interval / 2, "the sign of life waits for its next turn");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    journal.append(refusal("y")).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_act_whose_intent_another_gateway_closed_gets_no_backup_and_may_not_go_on() {
     let shared = Shared::new();
     let (a, b) = (shared.open().await, shared.open().await);

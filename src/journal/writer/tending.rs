@@ -4,11 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    Writer,
-    batch::{Chore, Written},
-    draft::Draft,
-};
+use super::{Writer, batch::Written, draft::Draft};
 use crate::{
     journal::{
         Event, INTERRUPTED_MAX, InterruptedIntent, LEASE_SHORT,
@@ -27,12 +23,9 @@ pub(super) fn is_short(lease_left: Duration) -> bool {
 }
 
 impl Writer {
-    /// Says that this process lives, and closes intents of those that do not; whether that was recorded.
-    pub(super) async fn tend(&mut self) -> bool {
-        // A failure is told by the commit.
-        let Ok(written) = self.commit(&[], &[], Chore::Tend).await else { return false };
-        tell_of(&written.interrupted);
-        true
+    /// Whether it is time for a sign of life.
+    pub(super) fn has_to_tend(&self) -> bool {
+        self.store.is_shared() && Instant::now() >= self.tended + self.bounds.tend_interval
     }
 
     /// Whether this process was away from the store until now or a moment ago, as at its start. Then others may have been
