@@ -122,8 +122,8 @@ async fn an_act_whose_intent_another_replica_closed_changes_nothing() {
         "{:?}",
         names(world)
     );
-    let records = world.records().await;
-    let stray: Vec<_> = records.iter().filter(|record| record.event() == "StrayOutcome").collect();
-    assert_eq!(stray.len(), 2, "what became of them is recorded all the same");
-    assert!(stray.iter().all(|record| record.text("result") == "Failed"));
+    // Not verified: nobody has recorded here why the intents are not open.
+    let stray = "SELECT count(*) FROM rootgate.records WHERE rootgate.fact(body, 'event') = 'StrayOutcome' \
+         AND rootgate.fact(body, 'result') = 'Failed'";
+    assert_eq!(database.query(stray), "2", "what became of them is recorded all the same");
 }
