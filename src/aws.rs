@@ -31,7 +31,7 @@ pub use platform::{GatewayCredentials, Platform, PlatformError, PlatformSettings
 pub use s3::{BucketPolicies, BucketRegion};
 pub use session::{IssuedCredentials, ROOT_SESSION_SECONDS, RootSession};
 pub use sqs::QueuePolicies;
-pub use trail::{AwsCall, Backups, Trail};
+pub use trail::{ActJournal, AwsCall, Trail};
 
 use std::{sync::Arc, time::Duration};
 

@@ -106,6 +106,8 @@ struct Bounds {
     batch_events_max: usize,
     /// Pause between two signs of life to those who write the same chain.
     tend_interval: Duration,
+    /// How long nobody's intents are closed after a start, or after the store was out of reach, where others write it too.
+    patience: Duration,
     /// Pause between two probes while the journal is not writable.
     probe_interval: Duration,
     /// A write that takes longer is reported as stalled.
@@ -119,10 +121,17 @@ const QUEUE_EVENTS_MAX: usize = 1024;
 /// One sync serves this many events. More would make the first of them wait without saving much.
 const BATCH_EVENTS_MAX: usize = 128;
 /// How long a process is taken to live after its last sign. Longer than the longest act, so that no intent is closed as
-/// interrupted while its act may still go on, even if the process has lost its store for a third of this time.
+/// interrupted while its act may still go on, even if the process has lost its store for a third of this time. Who was away
+/// for longer is told so before its act changes anything: see [`Journal::confirm`].
 const LEASE: Duration = Duration::from_secs(240);
+/// With less than this left, whatever is written renews the lease in its own transaction. Two signs of life: one was missed
+/// at least. Longer than a call that changes something may take, so that what [`Journal::confirm`] says holds until then.
+const LEASE_SHORT: Duration = Duration::from_secs(60);
 /// Several signs fit into a lease, so that one that is lost does no harm.
 const TEND_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a process that was away closes nobody's intents: one whole interval in which the others can say that they live,
+/// and the time that a probe takes to find that the store is back.
+const PATIENCE: Duration = TEND_INTERVAL.saturating_add(PROBE_INTERVAL);
 /// Intents that are closed in one transaction; the next ones at the next sign of life.
 const INTERRUPTED_MAX: u32 = 128;
 /// Fast enough that health follows a repair, slow enough that a broken disk is left alone.
@@ -140,6 +149,7 @@ impl Default for Bounds {
             queue_events_max: QUEUE_EVENTS_MAX,
             batch_events_max: BATCH_EVENTS_MAX,
             tend_interval: TEND_INTERVAL,
+            patience: PATIENCE,
             probe_interval: PROBE_INTERVAL,
             stall_after: STALL_AFTER,
             backoff_max: BACKOFF_MAX,

@@ -54,6 +54,9 @@ pub trait Store: Debug + Send + Sync {
     /// Whether other gateways may append to the same chain. If not, whatever somebody else appends is a fault.
     fn is_shared(&self) -> bool;
 
+    /// This process, among those that write.
+    fn instance(&self) -> &Instance;
+
     /// A connection that writes; brings the tables up to date.
     async fn connect(&self, when_empty: WhenEmpty) -> Result<Box<dyn Connection>, OpenError>;
 
@@ -97,6 +100,13 @@ pub trait Append: Records {
     /// Takes intents off the list of open ones; says of each whether it was on it. Frees what they held.
     async fn close_intents(&mut self, intents: &[IntentKey]) -> Result<Vec<bool>, StoreError>;
 
+    /// What was left of this process's lease when the transaction began, by the store's own clock: nothing when it has ended
+    /// or was never taken. Where only one process writes it has no end.
+    fn lease_left(&self) -> Duration;
+
+    /// Of each of these intents, whether it is open and this instance's.
+    async fn held(&mut self, me: &Instance, intents: &[IntentKey]) -> Result<Vec<bool>, StoreError>;
+
     /// Which of these targets are held by an open intent, and by the operation with which id.
     async fn holders(&mut self, targets: &[String]) -> Result<Vec<(String, String)>, StoreError>;
 
@@ -115,7 +125,8 @@ pub trait Append: Records {
     /// Forgets the oldest settled requests that were recorded before this moment; how many.
     async fn expire_requests(&mut self, older_than: Timestamp, limit: u32) -> Result<u64, StoreError>;
 
-    /// Says that this instance lives for `lease` from now on, by the store's own clock; zero takes it off the list.
+    /// Says that this instance lives for `lease` from now on, by the store's own clock. Zero takes it off the list, unless it
+    /// has open intents: while their acts may go on, it lives as long as it said last.
     async fn renew(&mut self, instance: &Instance, lease: Duration) -> Result<(), StoreError>;
 
     /// Open intents from this index on, in order, of instances that do not live any more.

@@ -3,6 +3,9 @@
 //! A retry by the SDK would hide what became of the first attempt: after a lost success it reports the second attempt's
 //! refusal. So these calls get one attempt, and only what AWS surely refused, throttling, is tried again here. What got no
 //! answer is settled by reading, in the operation.
+//!
+//! Before each attempt the journal is asked whether the act may go on: its gateway may have stood still for so long that
+//! another one has closed the intent.
 
 use std::time::Duration;
 
@@ -34,24 +37,37 @@ where
     if trail.is_plan() {
         return Err(AwsFailure::of_a_plan(service, operation));
     }
-    trail.begins_change();
+    let attempt = || async {
+        trail.confirm(service, operation).await?;
+        trail.begins_change();
+        call().await
+    };
     let mut wait = BACKOFF;
     for _ in 1..ATTEMPTS_MAX {
-        match call().await {
+        match attempt().await {
             Err(failure) if failure.fate == Fate::Refused && failure.is(&THROTTLED) => sleep(wait).await,
             answer => return answer,
         }
         wait *= 2;
     }
-    call().await
+    attempt().await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{
+        pin::Pin,
+        sync::{
+            Arc,
+            atomic::{AtomicU32, Ordering},
+        },
+    };
 
     use super::*;
-    use crate::error::ErrorReason;
+    use crate::{
+        aws::ActJournal,
+        error::{Error, ErrorReason},
+    };
 
     fn failure(code: &str, fate: Fate) -> AwsFailure {
         let mut failure = AwsFailure::nonsense("s3", "DeleteBucketPolicy", "words");
@@ -100,6 +116,46 @@ mod tests {
             error.private()
         );
         assert!(!error.to_string().contains("plan"), "the defect is for the operators");
+    }
+
+    /// Lets an act go on for so many calls.
+    struct Confirming(AtomicU32);
+
+    impl ActJournal for Confirming {
+        fn keep(&self, _: String, _: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
+            Box::pin(async { Ok(1) })
+        }
+
+        fn confirm(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+            let left = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            let error = || Error::new(ErrorReason::JournalUnavailable, "its intent is closed");
+            Box::pin(async move { left.map(drop).map_err(|_| error()) })
+        }
+    }
+
+    /// How often a throttled call is sent that the journal lets through so often, how it ends, and what the trail says then.
+    async fn sent(confirmed: u32) -> (u32, AwsFailure, bool) {
+        let count = AtomicU32::new(0);
+        let trail = Trail::with_journal(Arc::new(Confirming(AtomicU32::new(confirmed))));
+        let answer = send(&trail, "s3", "DeleteBucketPolicy", || async {
+            count.fetch_add(1, Ordering::SeqCst);
+            Err::<(), _>(failure("Throttling", Fate::Refused))
+        });
+        let failure = answer.await.unwrap_err();
+        (count.into_inner(), failure, trail.change_begun())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_attempt_is_sent_once_the_journal_does_not_confirm_the_act() {
+        let (count, failure, begun) = sent(0).await;
+        assert_eq!((count, failure.fate, begun), (0, Fate::NotSent, false));
+        let error = failure.into_error();
+        assert_eq!(error.reason(), ErrorReason::JournalUnavailable);
+        assert_eq!(error.to_string(), "s3:DeleteBucketPolicy was not sent: its intent is closed");
+        let (count, failure, begun) = sent(2).await;
+        assert_eq!((count, failure.fate, begun), (2, Fate::NotSent, true));
+        let (count, failure, _) = sent(99).await;
+        assert_eq!((count, failure.fate), (ATTEMPTS_MAX, Fate::Refused));
     }
 
     #[tokio::test]

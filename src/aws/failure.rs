@@ -65,6 +65,8 @@ pub(super) const THROTTLED: [&str; 8] = [
 pub(super) const NO_ANSWER: &str = "NoAnswer";
 /// Stands in place of AWS's code where a plan tried to change something.
 const IN_A_PLAN: &str = "ChangeInPlan";
+/// The same where the journal did not let the act go on.
+const NOT_CONFIRMED: &str = "ActNotConfirmed";
 /// The same where there is no broker role for a task.
 const NOT_OFFERED: &str = "TaskNotOffered";
 
@@ -124,6 +126,12 @@ impl AwsFailure {
         Self { code: Some(IN_A_PLAN.to_owned()), ..Self::not_sent(service, operation, &words) }
     }
 
+    /// A call that was not sent, because the journal did not let the act go on. These words are for callers too.
+    pub(super) fn unconfirmed(service: &'static str, operation: &'static str, error: &Error) -> Self {
+        let words = error.to_string();
+        Self { code: Some(NOT_CONFIRMED.to_owned()), ..Self::not_sent(service, operation, &words) }
+    }
+
     /// A task for which no broker role is configured.
     pub(super) fn not_offered() -> Self {
         let words = "no broker role for this task";
@@ -168,6 +176,10 @@ impl AwsFailure {
     pub fn into_error(self) -> Error {
         if self.fate == Fate::NotSent && self.is(&[IN_A_PLAN]) {
             return Error::internal(self.to_string());
+        }
+        if self.fate == Fate::NotSent && self.is(&[NOT_CONFIRMED]) {
+            let words = format!("{}:{} was not sent: {}", self.service, self.operation, self.message);
+            return Error::new(ErrorReason::JournalUnavailable, words);
         }
         let (reason, words, help) = self.explain();
         let place = self.bucket_region.iter().filter(|_| reason == ErrorReason::WrongRegion);

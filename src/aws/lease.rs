@@ -117,6 +117,7 @@ impl Lease {
         if renewals >= RENEWALS_MAX {
             return Err(expired);
         }
+        self.trail.confirm("sts", "AssumeRoot").await?;
         let opened = open(&self.sts, &self.ask, &self.trail).await;
         let mut held = self.held();
         held.renewals += 1;

@@ -33,19 +33,22 @@ pub struct AwsCall {
 #[derive(Clone, Default)]
 pub struct Trail {
     state: Arc<Mutex<State>>,
-    backups: Option<Arc<dyn Backups>>,
+    journal: Option<Arc<dyn ActJournal>>,
     operation_id: Option<OperationId>,
     plan: bool,
 }
 
-/// Where the undo of a change is made durable before the change.
-pub trait Backups: Send + Sync {
+/// What an act needs of the journal before it changes something: a durable undo, and the word that it may go on.
+pub trait ActJournal: Send + Sync {
     /// Keeps the policy document of a bucket or queue in this region; its place once it is durable.
     fn keep(
         &self,
         previous_policy: String,
         region: String,
     ) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>>;
+
+    /// Whether the act's intent is open still. If not, another gateway has taken this one for dead, and may act itself.
+    fn confirm(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>>;
 }
 
 #[derive(Debug, Default)]
@@ -62,16 +65,16 @@ struct State {
 const CALLS_MAX: usize = 256;
 
 impl Trail {
-    /// An empty trail of this operation, which may remove policies.
+    /// An empty trail of this operation, which may change something.
     #[must_use]
-    pub fn for_operation(id: OperationId, backups: Arc<dyn Backups>) -> Self {
-        Self { operation_id: Some(id), ..Self::with_backups(backups) }
+    pub fn for_operation(id: OperationId, journal: Arc<dyn ActJournal>) -> Self {
+        Self { operation_id: Some(id), ..Self::with_journal(journal) }
     }
 
-    /// An empty trail of an act that may remove policies.
+    /// An empty trail of an act that may change something.
     #[must_use]
-    pub fn with_backups(backups: Arc<dyn Backups>) -> Self {
-        Self { backups: Some(backups), ..Self::default() }
+    pub fn with_journal(journal: Arc<dyn ActJournal>) -> Self {
+        Self { journal: Some(journal), ..Self::default() }
     }
 
     /// The same for a plan, which reads and changes nothing: whatever would change something is not sent.
@@ -120,10 +123,10 @@ impl Trail {
     /// # Errors
     /// It could not be made durable, or this trail has no place for backups.
     pub async fn back_up(&self, previous_policy: &str, region: &Region) -> Result<u64, Error> {
-        let Some(backups) = &self.backups else {
+        let Some(journal) = &self.journal else {
             return Err(Error::internal("an act that removes a policy was given no place for its backup"));
         };
-        let index = backups.keep(previous_policy.to_owned(), region.to_string()).await?;
+        let index = journal.keep(previous_policy.to_owned(), region.to_string()).await?;
         self.with(|state| state.backup_index = Some(index));
         Ok(index)
     }
@@ -141,6 +144,15 @@ impl Trail {
     /// Whether nothing may be changed.
     pub(super) const fn is_plan(&self) -> bool {
         self.plan
+    }
+
+    /// Asks the journal whether the act may go on: before each call that changes something, and before another session.
+    ///
+    /// # Errors
+    /// It may not, or the journal does not say so. The call must not be sent.
+    pub(super) async fn confirm(&self, service: &'static str, operation: &'static str) -> Result<(), AwsFailure> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        journal.confirm().await.map_err(|error| AwsFailure::unconfirmed(service, operation, &error))
     }
 
     pub(super) fn begins_change(&self) {

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::{
     Answer, Done, Gate,
-    backups::JournalBackups,
+    backups::JournaledAct,
     failures::{busy, in_flight, out_of_time, panicked, panicked_before, unrecorded},
     kept, limits,
     records::{self, Evidence, placed},
@@ -69,8 +69,8 @@ impl Gate {
         permit: &Permit<O>,
         means: Means<'_>,
     ) -> Result<Done<A>, Error> {
-        let backups = JournalBackups::new(self.journal.clone(), id, intent.index, permit);
-        let trail = Trail::for_operation(id, Arc::new(backups));
+        let journal = JournaledAct::new(self.journal.clone(), id, intent.index, permit);
+        let trail = Trail::for_operation(id, Arc::new(journal));
         let plans = permit.operation().terms().is_some_and(|terms| terms.validate_only);
         let trail = if plans { trail.planning() } else { trail };
         let act = async {

@@ -2,24 +2,26 @@
 
 use std::pin::Pin;
 
-use super::failures::unrecorded;
+use super::failures::{unconfirmed, unrecorded};
 use crate::{
     authz::{Ask, Permit},
-    aws::Backups,
+    aws::ActJournal,
     error::{Error, ErrorReason},
     journal::{self, Backup, Event, Journal},
     ops::{BackupQuery, PolicyBackup, PolicyBackups},
     types::{BackupId, OperationId},
 };
 
-/// The backups of one operation: one at most, for an act changes one policy.
-pub(super) struct JournalBackups {
+/// The journal for one act: its intent, and its backup, one at most, for an act changes one policy.
+pub(super) struct JournaledAct {
     journal: Journal,
+    id: OperationId,
+    intent_index: u64,
     /// All of it but the policy and its region, which only the act knows; none for an act on no account.
     backup: Option<Backup>,
 }
 
-impl JournalBackups {
+impl JournaledAct {
     /// For a permitted operation whose intent has this index.
     pub(super) fn new<O: Ask>(journal: Journal, id: OperationId, intent_index: u64, permit: &Permit<O>) -> Self {
         let (target, why) = (permit.operation().target(), permit.operation().why());
@@ -35,11 +37,11 @@ impl JournalBackups {
             ticket: why.ticket.as_ref().map(|ticket| ticket.as_str().to_owned()),
             policy: String::new(),
         });
-        Self { journal, backup }
+        Self { journal, id, intent_index, backup }
     }
 }
 
-impl Backups for JournalBackups {
+impl ActJournal for JournaledAct {
     fn keep(
         &self,
         previous_policy: String,
@@ -53,6 +55,12 @@ impl Backups for JournalBackups {
             let position = self.journal.append(event).await.map_err(|error| unrecorded(&error))?;
             Ok(position.index)
         })
+    }
+
+    fn confirm(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+        Box::pin(
+            async move { self.journal.confirm(self.id, self.intent_index).await.map_err(|error| unconfirmed(&error)) },
+        )
     }
 }
 

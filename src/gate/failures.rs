@@ -39,11 +39,27 @@ pub(super) fn unrecorded(error: &AppendError) -> Error {
         | AppendError::PolicyTooLarge { .. }
         | AppendError::SecondBackup(_)
         | AppendError::Unencodable(_) => Error::internal(error.to_string()),
-        AppendError::Busy | AppendError::NoOpenIntent(_) | AppendError::Unwritable(_) | AppendError::Closed => {
+        // Of an act that is under way: its backup, or the question whether it may go on.
+        AppendError::NoOpenIntent(_) => {
+            let words = "this gateway was cut off from the journal for so long that another one has closed the act's intent, so \
+                         nothing more is done; look at the target before you try again";
+            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+        }
+        AppendError::Busy | AppendError::Unwritable(_) | AppendError::Closed => {
             let words = "the journal cannot be written, so nothing is done; the gateway's operators see why in its log";
             Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
         }
     }
+}
+
+/// Nothing more is done by an act that may have ended for everybody else.
+pub(super) fn unconfirmed(error: &AppendError) -> Error {
+    if let AppendError::NoOpenIntent(_) = error {
+        return unrecorded(error);
+    }
+    let words = "the journal does not answer whether the act may go on, so nothing more is done; the gateway's operators see \
+                 why in its log";
+    Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
 }
 
 /// What the waiting caller wanted to change is about to be changed. Who does that is told to nobody.
@@ -73,10 +89,10 @@ pub(super) fn reused(first: &str) -> Error {
         .with_private(format!("the request id stands for operation {first}, which asks for something else"))
 }
 
-/// A gateway ended in the middle of the act.
+/// A gateway ended in the middle of the act, or was taken for dead.
 pub(super) fn interrupted() -> Error {
-    let words =
-        "a gateway ended in the middle of this request, and it is not known what it changed; look before you try again";
+    let words = "a gateway ended in the middle of this request, or was cut off from the journal, and it is not known what it changed; \
+                 look before you try again";
     let help = Help {
         words: "plan or audit the target, look for the act in the member account's CloudTrail, then ask with a new request_id",
         url: "https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html",

@@ -7,8 +7,9 @@ use tokio::sync::{mpsc::error::TrySendError, oneshot, watch};
 use super::{
     AppendError, BACKOFF_MIN, Event, Health, Journal, Position, WriteFailure,
     record::{Oversize, encode},
-    writer::{Command, Reply, Request},
+    writer::{Command, Question, Reply, Request},
 };
+use crate::{store::IntentKey, types::OperationId};
 
 impl Journal {
     /// Records an event; durable (committed and synced) when it returns `Ok`.
@@ -34,11 +35,31 @@ impl Journal {
             | Event::Archived { .. }
             | Event::Interrupted { .. } => Oversize::Trim,
         };
-        let (request, mut answer) = Request::new(encode(&event, oversize)?, false, false);
+        let (request, answer) = Request::new(encode(&event, oversize)?, false, false);
         self.commands.try_send(Command::Append(request)).map_err(|error| match error {
             TrySendError::Full(_) => AppendError::Busy,
             TrySendError::Closed(_) => AppendError::Closed,
         })?;
+        self.unless_stalled(answer).await
+    }
+
+    /// Asks, before something is changed, whether the act of this intent may go on: whether the intent is open still, and this
+    /// process's. Where several gateways write, another one may have taken this one for dead, closed the intent and begun an
+    /// act of its own. After an `Ok` nobody does so for a minute, by the store's clock. Where one process writes, nothing is asked.
+    ///
+    /// # Errors
+    /// The intent is not open, or the journal cannot be written. Nothing more may be changed.
+    pub async fn confirm(&self, operation_id: OperationId, intent_index: u64) -> Result<(), AppendError> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let intent = IntentKey { index: intent_index, operation_id: operation_id.to_string() };
+        let (question, answer) = Question::new(intent);
+        self.commands.send(Command::Confirm(question)).await.map_err(|_| AppendError::Closed)?;
+        self.unless_stalled(answer).await
+    }
+
+    async fn unless_stalled<T>(&self, mut answer: oneshot::Receiver<Result<T, AppendError>>) -> Result<T, AppendError> {
         let mut stalled = self.stalled.clone();
         tokio::select! {
             biased;
@@ -74,7 +95,7 @@ impl Journal {
         loop {
             match (self.send(Request::new(encoded.clone(), true, again)).await, event) {
                 (Err(AppendError::NoOpenIntent(index)), Event::Outcome(outcome)) => {
-                    tracing::error!(index, operation_id = %outcome.operation_id, "an outcome has no open intent");
+                    tracing::error!(index, operation_id = %outcome.operation_id, "an outcome has no open intent: another gateway closed it, or a defect of this one");
                     event = Event::StrayOutcome(outcome);
                     encoded = encode(&event, Oversize::Trim)?;
                     again = false;

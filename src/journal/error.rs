@@ -38,7 +38,8 @@ pub enum AppendError {
     /// The event cannot be written as JSON: a defect of the gateway. Nothing was recorded.
     #[error("the event cannot be encoded: {0}")]
     Unencodable(String),
-    /// The outcome's intent is not open: a defect of the gateway. Nothing was recorded.
+    /// The intent that this needs is not open, or not this process's: another gateway took this one for dead and closed it,
+    /// or a defect. Nothing was recorded, and nothing may be changed.
     #[error("there is no open intent at index {0} of this operation")]
     NoOpenIntent(u64),
     /// The write failed. The event is not recorded; should it turn out to have landed, an intent is closed as

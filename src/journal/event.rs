@@ -83,13 +83,16 @@ pub enum Event {
     },
     /// How an act ended.
     Outcome(Outcome),
-    /// An outcome whose intent is not open, which only a defect of the gateway can cause. Kept, since no outcome may be
-    /// lost; it closes nothing.
+    /// An outcome whose intent is not open. Where several gateways write: this one stood still or was cut off from the journal
+    /// for longer than its lease, and another closed the intent as [`Event::Interrupted`], perhaps with an act of its own on
+    /// the same target since. Else only a defect of the gateway can cause it. Kept, since no outcome may be lost; it closes
+    /// nothing.
     StrayOutcome(Outcome),
     /// A call was refused.
     Refusal(Refusal),
-    /// The gateway ended between an intent and its outcome; written at the next start. Nobody knows whether the act
-    /// happened: a person has to look.
+    /// The gateway ended between an intent and its outcome; written at the next start. Where several gateways write: it gave
+    /// no sign of life for the time of its lease; written by another, and should it live after all, how the act ended
+    /// follows as [`Event::StrayOutcome`]. Until then nobody knows whether the act happened: a person has to look.
     Interrupted {
         /// Operation of the intent.
         operation_id: String,

@@ -24,7 +24,7 @@ pub struct Opened {
     /// The journal.
     pub journal: Journal,
     /// Intents that the process before left without outcome, each closed by an `Interrupted` record now. For a person to
-    /// look at.
+    /// look at. None where several processes write: what one leaves there is closed later, and logged then.
     pub interrupted: Vec<InterruptedIntent>,
     /// The last record, those of this opening counted in.
     pub head: Option<Position>,
@@ -54,8 +54,8 @@ pub struct InterruptedIntent {
 impl Journal {
     /// Opens the journal, or creates it. The directory of a file must exist.
     ///
-    /// Checks whose it is, its version and its last record, closes intents without outcome as interrupted, and writes once
-    /// to see that it can. The application appends `Started`, whatever happened.
+    /// Checks whose it is, its version and its last record, writes once to see that it can, and closes intents without outcome
+    /// as interrupted, where no other process can have left them that lives. The application appends `Started`, whatever happened.
     ///
     /// # Errors
     /// When this process is not to write it, or cannot. The text holds the fix.

@@ -5,6 +5,7 @@ mod archive;
 pub(super) mod backups;
 mod failures;
 mod opening;
+mod replicas;
 pub(super) mod tampering;
 
 use std::{

@@ -1,10 +1,14 @@
 //! The one task that writes.
 
 mod batch;
+mod doubt;
 mod draft;
+mod tending;
 
 use batch::Written;
-pub(super) use batch::{Chore, Reply, Request};
+pub(super) use batch::{Chore, Question, Reply, Request};
+use doubt::Doubt;
+use tending::{is_short, tell_of};
 
 use std::{mem, sync::Arc};
 
@@ -15,12 +19,12 @@ use tokio::{
 
 use super::{
     AppendError, Bounds, Event, Health, INTERRUPTED_MAX, InterruptedIntent, Position,
-    record::{Encoded, Oversize, encode},
+    record::{Oversize, encode},
     watchdog::Watchdog,
 };
 use crate::{
     clock::Clock,
-    store::{Connection, Instance, OpenError, Store, StoreError, WriteFailure},
+    store::{Connection, Instance, IntentKey, OpenError, Store, StoreError, WriteFailure},
     types::{AccountId, OperationId},
 };
 
@@ -28,6 +32,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Command {
     Append(Request),
+    /// Answers whether an act may go on.
+    Confirm(Question),
     /// Does a chore; answers how much it deleted.
     Do(Chore, oneshot::Sender<Result<u64, AppendError>>),
     Close(oneshot::Sender<Result<(), AppendError>>),
@@ -57,6 +63,10 @@ pub(super) struct Writer {
     landed: Vec<(String, Position)>,
     /// Intents that are recorded and of which nobody was told so.
     orphans: Vec<((OperationId, Option<AccountId>), u64)>,
+    /// When this process began to give its last sign of life.
+    tended: Instant,
+    /// When this process last found that its lease was short or over, as it is at the start.
+    was_away: Option<Instant>,
     writes: u64,
     #[cfg(test)]
     commits: u64,
@@ -65,14 +75,6 @@ pub(super) struct Writer {
     watchdog: Watchdog,
 }
 
-/// A batch whose commit failed: its events, where they would stand, and whether they are sent again.
-struct Doubt {
-    head: Position,
-    records: Vec<(Encoded, Position, bool)>,
-}
-
-/// Events that landed unseen are sent again within seconds, so a few batches are enough.
-const LANDED_MAX: usize = 1024;
 /// Deletions of one transaction: some milliseconds, so that no act waits for long.
 pub(super) const DELETED_MAX: u32 = 256;
 /// Records that leave in one transaction: a tenth of a second, and nobody prunes often.
@@ -91,14 +93,16 @@ impl Writer {
         let watchdog = watchdog.map_err(|error| StoreError::new(error.to_string()).opening(store.location()))?;
         Ok(Self {
             connection: Some(connection),
+            instance: store.instance().clone(),
             store,
-            instance: Instance::generate(),
             clock,
             bounds,
             head,
             doubt: None,
             landed: Vec::new(),
             orphans: Vec::new(),
+            tended: Instant::now(),
+            was_away: None,
             writes: 0,
             #[cfg(test)]
             commits: 0,
@@ -116,13 +120,13 @@ impl Writer {
         self.head
     }
 
-    /// Writes at least once, so that a journal that cannot be written is found now, and closes the intents that the
-    /// processes before left open.
+    /// Writes at least once, so that a journal that cannot be written is found now. Closes the intents that the processes
+    /// before left open; in a shared store that is for later, since their processes may live.
     pub(super) async fn take_over(&mut self) -> Result<Vec<InterruptedIntent>, WriteFailure> {
         let mut interrupted = Vec::new();
-        self.write_batch(&[], Chore::Probe).await?;
+        self.write_batch(&[], &[], Chore::Probe).await?;
         loop {
-            let mut closed = self.write_batch(&[], Chore::Tend).await?.interrupted;
+            let mut closed = self.write_batch(&[], &[], Chore::Tend).await?.interrupted;
             let found = closed.len();
             interrupted.append(&mut closed);
             if found < usize::try_from(INTERRUPTED_MAX).unwrap_or(usize::MAX) {
@@ -134,7 +138,6 @@ impl Writer {
     /// Serves until the journal is closed or every handle is gone.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut taken = Vec::with_capacity(self.bounds.batch_events_max);
-        let mut tended = Instant::now();
         loop {
             let writable = self.watchdog.is_writable();
             let shared = self.store.is_shared();
@@ -142,15 +145,10 @@ impl Writer {
                 tokio::select! {
                     count = commands.recv_many(&mut taken, self.bounds.batch_events_max) => if count == 0 { break },
                     () = tokio::time::sleep(self.bounds.probe_interval), if !writable => {}
-                    () = tokio::time::sleep_until(tended + self.bounds.tend_interval), if shared => {}
+                    () = tokio::time::sleep_until(self.tended + self.bounds.tend_interval), if shared && writable => {}
                 }
             }
             self.gather(&mut commands, &mut taken).await;
-            // Also under load, when there is always something else to do.
-            if shared && tended.elapsed() >= self.bounds.tend_interval {
-                tended = Instant::now();
-                self.tend().await;
-            }
             if let Some(reply) = self.serve(mem::take(&mut taken)).await {
                 commands.close();
                 let result = self.stop().await;
@@ -179,12 +177,14 @@ impl Writer {
     /// Writes what is in front of a request to close, and hands that back.
     async fn serve(&mut self, commands: Vec<Command>) -> Option<oneshot::Sender<Result<(), AppendError>>> {
         let mut requests = Vec::with_capacity(commands.len());
-        let mut chores = Vec::new();
+        let (mut questions, mut chores) = (Vec::new(), Vec::new());
         let mut close = None;
         for command in commands {
             match command {
                 Command::Append(request) if close.is_none() => requests.push(request),
                 Command::Append(request) => request.answer(Err(AppendError::Closed)),
+                Command::Confirm(question) if close.is_none() => questions.push(question),
+                Command::Confirm(question) => question.answer(Err(AppendError::Closed)),
                 Command::Do(chore, reply) if close.is_none() => chores.push((chore, reply)),
                 Command::Do(_, reply) => drop(reply.send(Err(AppendError::Closed))),
                 Command::Close(reply) if close.is_none() => close = Some(reply),
@@ -205,44 +205,54 @@ impl Writer {
                 }
             }
         }
-        if !requests.is_empty() || !self.orphans.is_empty() || !self.watchdog.is_writable() {
-            self.write(requests).await;
+        let is_idle = requests.is_empty() && questions.is_empty() && self.orphans.is_empty();
+        if !is_idle || !self.watchdog.is_writable() || self.has_to_tend() {
+            self.write(requests, questions).await;
         }
         for (chore, reply) in chores {
-            let written = self.commit(&[], chore).await;
+            let written = self.commit(&[], &[], chore).await;
             let _ = reply.send(written.map(|written| written.deleted).map_err(AppendError::Unwritable));
         }
         close
     }
 
-    /// Says that this process lives, and closes intents of those that do not.
-    async fn tend(&mut self) {
-        // A failure is told by the commit.
-        let Ok(written) = self.commit(&[], Chore::Tend).await else { return };
-        for intent in written.interrupted {
-            tracing::error!(?intent, "another gateway ended between an intent and its outcome: a person has to look");
-        }
-    }
-
-    /// Makes the requests durable and answers them.
-    pub(super) async fn write(&mut self, requests: Vec<Request>) {
-        match self.commit(&requests, Chore::None).await {
-            Ok(Written { answers, .. }) => {
+    /// Makes the requests durable, and answers them and the questions. Gives a sign of life when that is due, in the same
+    /// transaction, so that one that fails is tried again with whatever is written next, and nothing is written without.
+    async fn write(&mut self, requests: Vec<Request>, questions: Vec<Question>) {
+        let asked: Vec<IntentKey> = questions.iter().map(|question| question.intent.clone()).collect();
+        let (begun, tends) = (Instant::now(), self.has_to_tend());
+        match self.commit(&requests, &asked, if tends { Chore::Tend } else { Chore::None }).await {
+            Ok(Written { answers, held, interrupted, .. }) => {
+                if tends {
+                    self.tended = begun;
+                }
+                tell_of(&interrupted);
                 for (request, answer) in requests.into_iter().zip(answers) {
                     self.answer(request, answer);
                 }
+                for (question, held) in questions.into_iter().zip(held) {
+                    let index = question.intent.index;
+                    question.answer(if held { Ok(()) } else { Err(AppendError::NoOpenIntent(index)) });
+                }
             }
             Err(failure) => {
-                requests.into_iter().for_each(|r| r.answer(Err(AppendError::Unwritable(Arc::clone(&failure)))));
+                let unwritable = || AppendError::Unwritable(Arc::clone(&failure));
+                requests.into_iter().for_each(|request| request.answer(Err(unwritable())));
+                questions.into_iter().for_each(|question| question.answer(Err(unwritable())));
             }
         }
     }
 
     /// One transaction under the eye of the watchdog; health says how it ended.
-    async fn commit(&mut self, requests: &[Request], chore: Chore) -> Result<Written, Arc<WriteFailure>> {
+    async fn commit(
+        &mut self,
+        requests: &[Request],
+        asked: &[IntentKey],
+        chore: Chore,
+    ) -> Result<Written, Arc<WriteFailure>> {
         self.writes += 1;
         self.watchdog.begin(self.writes);
-        match self.write_batch(requests, chore).await {
+        match self.write_batch(requests, asked, chore).await {
             Ok(written) => {
                 if !self.watchdog.is_writable() {
                     tracing::info!(journal = %self.store.location(), "the journal can be written");
@@ -287,11 +297,11 @@ impl Writer {
 
     async fn stop(&mut self) -> Result<(), AppendError> {
         let (request, answer) = Request::new(encode(&Event::Stopped {}, Oversize::Refuse)?, false, false);
-        self.write(vec![request]).await;
+        self.write(vec![request], Vec::new()).await;
         let stopped = answer.await.unwrap_or(Err(AppendError::Closed)).map(|_| ());
         if self.store.is_shared() {
-            // Others need not wait for this process's lease to end; should it not be told, they do.
-            let _ = self.commit(&[], Chore::Leave).await;
+            // Others need not wait for this process's lease to end. They do if it is not told, or if acts are still under way.
+            let _ = self.commit(&[], &[], Chore::Leave).await;
         }
         if let Some(connection) = self.connection.take() {
             let closed = connection.close().await;
@@ -305,6 +315,10 @@ impl Writer {
 impl Drop for Writer {
     /// Without a writer nothing is recorded, however the writer came to its end.
     fn drop(&mut self) {
+        if let Some(doubt) = &self.doubt {
+            // Should it have landed, whoever starts next finds nothing to tell of.
+            tell_of(&doubt.interrupted);
+        }
         let place = self.store.location();
         let report = format!("the journal {place} is closed: restart the gateway if it was not told to stop");
         self.watchdog.end(Health::Unwritable(report));

@@ -19,8 +19,8 @@ use async_trait::async_trait;
 use sqlx::{PgConnection, PgPool, Row as _, postgres::PgPoolOptions, postgres::PgRow};
 
 use super::{
-    BODY_BYTES_MAX, Connection, Location, OpenError, POLICY_BYTES_MAX, PostgresLocation, RecordHash, RequestKey,
-    Snapshot, Store, StoreError, StoredIntent, StoredRecord, StoredRequest, WhenEmpty,
+    BODY_BYTES_MAX, Connection, Instance, Location, OpenError, POLICY_BYTES_MAX, PostgresLocation, RecordHash,
+    RequestKey, Snapshot, Store, StoreError, StoredIntent, StoredRecord, StoredRequest, WhenEmpty,
 };
 use append::PostgresWriter;
 use session::{Session, Use, bounded};
@@ -36,6 +36,7 @@ const READER_IDLE: Duration = Duration::from_secs(60);
 pub(super) struct PostgresStore {
     place: PostgresLocation,
     location: Location,
+    instance: Instance,
     readers: PgPool,
 }
 
@@ -45,7 +46,8 @@ impl PostgresStore {
         let pool = PgPoolOptions::new().max_connections(READERS_MAX).acquire_timeout(READER_WAIT);
         // The password comes with each snapshot: it may be another by then.
         let readers = pool.idle_timeout(READER_IDLE).connect_lazy_with(session::options(place, Use::Reading));
-        Self { place: place.clone(), location: Location::Postgres(Box::new(place.clone())), readers }
+        let location = Location::Postgres(Box::new(place.clone()));
+        Self { place: place.clone(), location, instance: Instance::generate(), readers }
     }
 }
 
@@ -59,8 +61,12 @@ impl Store for PostgresStore {
         true
     }
 
+    fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
     async fn connect(&self, when_empty: WhenEmpty) -> Result<Box<dyn Connection>, OpenError> {
-        let mut session = Session::connect(&self.place, &self.location).await?;
+        let mut session = Session::connect(&self.place, &self.location, &self.instance).await?;
         schema::bring_up_to_date(session.connection(), when_empty, &self.location).await?;
         Ok(Box::new(PostgresWriter::new(session, self.location.clone())))
     }

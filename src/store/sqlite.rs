@@ -18,8 +18,8 @@ use sqlx::{
 };
 
 use super::{
-    Append, BODY_BYTES_MAX, BUSY_TIMEOUT, Connection, Location, OpenError, POLICY_BYTES_MAX, RecordHash, Snapshot,
-    Store, StoreError, StoredRecord, WhenEmpty, WriteFailure,
+    Append, BODY_BYTES_MAX, BUSY_TIMEOUT, Connection, Instance, Location, OpenError, POLICY_BYTES_MAX, RecordHash,
+    Snapshot, Store, StoreError, StoredRecord, WhenEmpty, WriteFailure,
 };
 use append::SqliteAppend;
 use file::{Guarded, Identity, exists};
@@ -42,6 +42,7 @@ enum Version {
 #[derive(Debug)]
 pub(super) struct SqliteStore {
     location: Location,
+    instance: Instance,
     guarded: Arc<Guarded>,
     busy_timeout: std::time::Duration,
 }
@@ -62,7 +63,8 @@ impl SqliteStore {
         let guarded =
             guarded.unwrap_or_else(|error| Err(OpenError::Storage { path: named, message: error.to_string() }))?;
         let location = Location::File(guarded.path.clone());
-        Ok(Self { location, guarded: Arc::new(guarded), busy_timeout: BUSY_TIMEOUT })
+        let instance = Instance::generate();
+        Ok(Self { location, instance, guarded: Arc::new(guarded), busy_timeout: BUSY_TIMEOUT })
     }
 
     /// With another patience for locks.
@@ -80,6 +82,10 @@ impl Store for SqliteStore {
 
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn instance(&self) -> &Instance {
+        &self.instance
     }
 
     async fn connect(&self, when_empty: WhenEmpty) -> Result<Box<dyn Connection>, OpenError> {

@@ -79,3 +79,51 @@ async fn of_two_acts_on_one_target_at_different_replicas_one_is_done() {
     let deletions = aws.calls().iter().filter(|call| call.name() == "s3:DeleteBucketPolicy").count();
     assert_eq!(deletions, 1, "no act is done twice");
 }
+
+/// Waits until an act is under way, and closes its intent as another replica would that takes its gateway for dead.
+async fn close_the_intent_of_a_running_act(database: &Database<'_>, world: &World) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !world.aws.calls().iter().any(|call| call.name() == "sts:AssumeRoot") {
+        assert!(tokio::time::Instant::now() < deadline, "the act does not begin");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    database.execute("DELETE FROM rootgate.open_intents");
+}
+
+fn names(world: &World) -> Vec<String> {
+    world.aws.calls().iter().map(|call| call.name()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_whose_intent_another_replica_closed_changes_nothing() {
+    let database = Cluster::shared().database("fenced");
+    let worlds = replicas(1, &database).await;
+    let world = &worlds[0];
+    let mut operator = world.as_caller(OPERATOR).await;
+    // Before the backup of a policy.
+    world.aws.inject(Fault::on("s3", "GetBucketPolicy").latency(Duration::from_secs(3)));
+    let (refusal, ()) = tokio::join!(
+        operator.unlock_bucket(PAYMENTS, "payments-ledger"),
+        close_the_intent_of_a_running_act(&database, world)
+    );
+    let refusal = refused(refusal, Code::Unavailable, "JOURNAL_UNAVAILABLE");
+    assert!(refusal.status.message().contains("another one has closed the act's intent"), "{refusal:?}");
+    assert_eq!(database.query("SELECT count(*) FROM rootgate.policy_backups"), "0");
+    assert!(!names(world).iter().any(|name| name.contains("PutBucketPolicy") || name.contains("DeleteBucketPolicy")));
+    world.aws.clear_faults();
+    world.aws.clear_calls();
+    // Where no backup is kept: before the change itself.
+    world.aws.inject(Fault::on("iam", "GetLoginProfile").latency(Duration::from_secs(3)));
+    let (refusal, ()) =
+        tokio::join!(operator.allow_recovery(ANALYTICS), close_the_intent_of_a_running_act(&database, world));
+    refused(refusal, Code::Unavailable, "JOURNAL_UNAVAILABLE");
+    assert!(
+        names(world).ends_with(&["sts:AssumeRoot".to_owned(), "iam:GetLoginProfile".to_owned()]),
+        "{:?}",
+        names(world)
+    );
+    // Not verified: nobody has recorded here why the intents are not open.
+    let stray = "SELECT count(*) FROM rootgate.records WHERE rootgate.fact(body, 'event') = 'StrayOutcome' \
+         AND rootgate.fact(body, 'result') = 'Failed'";
+    assert_eq!(database.query(stray), "2", "what became of them is recorded all the same");
+}

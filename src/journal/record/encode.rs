@@ -92,8 +92,25 @@ pub(in super::super) fn encode(event: &Event, oversize: Oversize) -> Result<Enco
         _ => RequestEnd::NoRequest,
     };
     let claims = intent.map(claims).unwrap_or_default();
+    if backup.as_deref().is_some_and(has_nul) || claims.texts().any(|text| text.contains('\0')) {
+        // PostgreSQL's texts cannot hold it, and refuse the whole batch. JSON escapes it.
+        return Err(AppendError::Unencodable("a text that is stored beside the record holds NUL".to_owned()));
+    }
     let intent = intent.map(|intent| (intent.operation_id, intent.account_id));
     Ok(Encoded { json, effect: effect(event), intent, backup, claims, request })
+}
+
+impl Claims {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let request = self.request.iter().flat_map(|(key, digest)| [&key.caller, &key.request_id, digest]);
+        self.target.iter().chain(request).map(String::as_str)
+    }
+}
+
+fn has_nul(backup: &Backup) -> bool {
+    let Backup { resource, region, caller, reason, ticket, policy, .. } = backup;
+    let texts = [resource, region, caller, reason, policy].into_iter().chain(ticket);
+    texts.into_iter().any(|text| text.contains('\0'))
 }
 
 fn claims(intent: &Intent) -> Claims {

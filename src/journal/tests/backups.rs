@@ -26,6 +26,15 @@ pub(super) fn backup_of(operation_id: OperationId, intent_index: u64, resource: 
     })
 }
 
+/// Intents that are open: their operations and indexes.
+async fn acting(journal: &Journal, count: u64) -> Vec<(OperationId, u64)> {
+    let acts = (0..count).map(async |_| {
+        let id = OperationId::generate();
+        (id, journal.append(intent(id)).await.unwrap().index)
+    });
+    join_all(acts).await
+}
+
 /// Keeps a policy between an intent and its outcome; its id and the position of the record.
 pub(in crate::journal) async fn keep(journal: &Journal, resource: &str, policy: &str) -> (String, Position) {
     let id = OperationId::generate();
@@ -90,9 +99,9 @@ fn a_crash_leaves_record_and_policy_or_neither() {
     first.block_on(async {
         let journal = fixture.open().await.journal;
         keep(&journal, "payments", POLICY).await;
-        for _ in 0..50 {
+        for (id, index) in acting(&journal, 50).await {
             let journal = journal.clone();
-            tokio::spawn(async move { journal.append(backup_of(OperationId::generate(), 1, "b", POLICY)).await });
+            tokio::spawn(async move { journal.append(backup_of(id, index, "b", POLICY)).await });
         }
         tokio::task::yield_now().await;
     });
@@ -110,25 +119,73 @@ fn a_crash_leaves_record_and_policy_or_neither() {
 async fn a_commit_whose_reply_is_lost_leaves_record_and_policy() {
     let fixture = Fixture::new();
     let journal = fixture.open_within(quick()).await.unwrap().journal;
-    let id = OperationId::generate();
+    let (id, index) = acting(&journal, 1).await[0];
     journal.lose_next_reply().await;
-    let answer = journal.append(backup_of(id, 1, "payments", POLICY)).await;
+    let answer = journal.append(backup_of(id, index, "payments", POLICY)).await;
     assert!(matches!(answer, Err(AppendError::Unwritable(_))), "{answer:?}");
     journal.until_writable().await;
     assert_eq!(journal.backup(&id.to_string()).await.unwrap().unwrap().policy, POLICY);
-    assert_eq!(fixture.verify().await.records, 1);
+    assert_eq!(fixture.verify().await.records, 2);
+}
+
+#[tokio::test]
+async fn a_backup_needs_its_open_intent_and_without_one_harms_nobody_else() {
+    let fixture = Fixture::new();
+    let journal = fixture.open().await.journal;
+    let [(first, one), (second, two)] = acting(&journal, 2).await[..] else { unreachable!() };
+    let events = [
+        backup_of(first, two, "payments", POLICY),
+        backup_of(OperationId::generate(), one, "payments", POLICY),
+        backup_of(first, 9, "payments", POLICY),
+        backup_of(second, two, "payments", POLICY),
+        backup_of(first, one, "payments", POLICY),
+        outcome(first, one),
+        refusal("of somebody else"),
+    ];
+    let answers = join_all(events.map(|event| journal.append(event))).await;
+    for (answer, index) in answers[..3].iter().zip([two, one, 9]) {
+        assert!(matches!(answer, Err(AppendError::NoOpenIntent(found)) if *found == index), "{answer:?}");
+    }
+    assert!(matches!(answers[4], Err(AppendError::NoOpenIntent(_))), "its act ends in the same transaction");
+    assert!([3, 5, 6].iter().all(|at| answers[*at].is_ok()), "{answers:?}");
+    assert!(journal.append(backup_of(first, one, "payments", POLICY)).await.is_err());
+    assert_eq!(count(&fixture.path).await, 1);
+    journal.confirm(first, one).await.unwrap();
+    fixture.verify().await;
+}
+
+#[tokio::test]
+async fn a_text_that_a_store_cannot_hold_is_refused_by_itself() {
+    let fixture = Fixture::new();
+    let journal = fixture.open().await.journal;
+    let (id, index) = acting(&journal, 1).await[0];
+    let Event::Intent(plain) = intent(id) else { unreachable!() };
+    let request = RequestClaim { request_id: "r\0".to_owned(), digest: "d".to_owned() };
+    let resource = Some("arn:aws:s3:::pay\0ments".to_owned());
+    let events = [
+        backup_of(id, index, "payments", "{\0}"),
+        backup_of(id, index, "pay\0ments", POLICY),
+        Event::Intent(Intent { request: Some(request), ..plain.clone() }),
+        Event::Intent(Intent { resource, exclusive: true, ..plain }),
+        refusal("of\0somebody else"),
+    ];
+    let answers = join_all(events.map(|event| journal.append(event))).await;
+    for answer in &answers[..4] {
+        assert!(matches!(answer, Err(AppendError::Unencodable(_))), "{answer:?}");
+    }
+    assert!(answers[4].is_ok(), "JSON escapes it");
 }
 
 #[tokio::test]
 async fn an_operation_has_one_backup_and_a_second_one_harms_nobody_else() {
     let fixture = Fixture::new();
     let journal = fixture.open().await.journal;
-    let id = OperationId::generate();
+    let (id, at) = acting(&journal, 1).await[0];
     let events =
-        [backup_of(id, 1, "payments", POLICY), backup_of(id, 1, "payments", "other"), refusal("of somebody else")];
+        [backup_of(id, at, "payments", POLICY), backup_of(id, at, "payments", "other"), refusal("of somebody else")];
     let answers = join_all(events.map(|event| journal.append(event))).await;
     assert!(matches!(answers[1], Err(AppendError::SecondBackup(second)) if second == id));
-    assert_eq!((answers[0].as_ref().unwrap().index, answers[2].as_ref().unwrap().index), (1, 2));
+    assert_eq!((answers[0].as_ref().unwrap().index, answers[2].as_ref().unwrap().index), (2, 3));
     assert_eq!(journal.backup(&id.to_string()).await.unwrap().unwrap().policy, POLICY);
     fixture.verify().await;
 }

@@ -4,20 +4,20 @@
 use std::mem;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
-    Doubt, LANDED_MAX, Writer,
+    Writer,
     draft::{Answers, Draft},
 };
 use crate::{
     clock::Timestamp,
     journal::{
-        AppendError, Event, Expectation, INTERRUPTED_MAX, InterruptedIntent, LEASE, Position,
-        open::{check_head, read_intent},
+        AppendError, Event, Expectation, InterruptedIntent, LEASE, Position,
+        open::check_head,
         record::{Effect, Encoded, Oversize, encode},
     },
-    store::{Append, Connection, RecordHash, StoreError, WhenEmpty, WriteFailure},
+    store::{Append, Connection, IntentKey, RecordHash, StoreError, WhenEmpty, WriteFailure},
 };
 
 /// Answer to one event.
@@ -51,6 +51,24 @@ impl Request {
     }
 }
 
+/// Somebody who asks whether an act may go on.
+#[derive(Debug)]
+pub(in crate::journal) struct Question {
+    pub(super) intent: IntentKey,
+    reply: oneshot::Sender<Result<(), AppendError>>,
+}
+
+impl Question {
+    pub(in crate::journal) fn new(intent: IntentKey) -> (Self, oneshot::Receiver<Result<(), AppendError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { intent, reply }, answer)
+    }
+
+    pub(super) fn answer(self, answer: Result<(), AppendError>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
 /// What a transaction does beside recording events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::journal) enum Chore {
@@ -60,7 +78,7 @@ pub(in crate::journal) enum Chore {
     Probe,
     /// Says that this process lives, and closes intents of those that do not.
     Tend,
-    /// Says that this process ends.
+    /// Says that this process ends, if it has no open intents.
     Leave,
     /// Deletes some of the backups that were recorded before this moment.
     ExpireBackups(Timestamp),
@@ -86,6 +104,8 @@ impl Chore {
 #[derive(Default)]
 pub(in crate::journal) struct Written {
     pub(super) answers: Vec<Reply>,
+    /// Of each intent that was asked for, whether it is open and this process's.
+    pub(super) held: Vec<bool>,
     /// How much the chore deleted.
     pub(super) deleted: u64,
     /// Intents that the chore closed.
@@ -93,17 +113,19 @@ pub(in crate::journal) struct Written {
 }
 
 impl Writer {
-    /// Commits the requests, after whatever earlier failures left to be done, and answers each. Then does the chore.
+    /// Commits the requests, after whatever earlier failures left to be done, and answers each. Then looks at the intents
+    /// that were asked for, and does the chore.
     pub(in crate::journal) async fn write_batch(
         &mut self,
         requests: &[Request],
+        asked: &[IntentKey],
         chore: Chore,
     ) -> Result<Written, WriteFailure> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => self.store.connect(WhenEmpty::Refuse).await?,
         };
-        let written = self.transact(&mut *connection, requests, chore).await;
+        let written = self.transact(&mut *connection, requests, asked, chore).await;
         self.connection = Some(connection);
         let (draft, written) = written?;
         #[cfg(test)]
@@ -112,7 +134,7 @@ impl Writer {
             if mem::take(&mut self.lose_next_reply) {
                 let message = "the reply was lost".to_owned();
                 let failure = StoreError::new(message).writing(self.store.location());
-                self.doubt(draft);
+                self.doubt(draft, written);
                 return Err(failure);
             }
         }
@@ -132,6 +154,7 @@ impl Writer {
         &mut self,
         connection: &mut dyn Connection,
         requests: &[Request],
+        asked: &[IntentKey],
         chore: Chore,
     ) -> Result<(Draft, Written), WriteFailure> {
         let store = std::sync::Arc::clone(&self.store);
@@ -141,12 +164,16 @@ impl Writer {
             transaction.rollback().await.map_err(failed)?;
             return Err(failure);
         }
-        let recorded = self.record(&mut *transaction, requests, chore).await;
+        if super::is_short(transaction.lease_left()) {
+            // Kept also if this fails: should it have landed nevertheless, the lease is not short the next time.
+            self.was_away = Some(Instant::now());
+        }
+        let recorded = self.record(&mut *transaction, requests, asked, chore).await;
         let (draft, written) = recorded.map_err(failed)?;
         match transaction.commit().await {
             Ok(()) => Ok((draft, written)),
             Err(failure) => {
-                self.doubt(draft);
+                self.doubt(draft, written);
                 Err(failure)
             }
         }
@@ -157,8 +184,13 @@ impl Writer {
         &self,
         transaction: &mut dyn Append,
         requests: &[Request],
+        asked: &[IntentKey],
         chore: Chore,
     ) -> Result<(Draft, Written), StoreError> {
+        // Before anything that others must leave alone from now on.
+        if chore == Chore::Tend || (super::is_short(transaction.lease_left()) && chore != Chore::Leave) {
+            transaction.renew(&self.instance, LEASE).await?;
+        }
         if chore == Chore::Probe || !self.watchdog.is_writable() {
             transaction.probe().await?;
         }
@@ -173,7 +205,8 @@ impl Writer {
         let new = new.map(|(request, _)| (&request.encoded, request.persistent));
         let mut answers: Answers = draft.add(transaction, new).await?;
         let answers = landed.into_iter().map(|landed| landed.map_or_else(|| answers.next(), Ok)).collect();
-        let mut written = Written { answers, ..Written::default() };
+        let held = if asked.is_empty() { Vec::new() } else { transaction.held(&self.instance, asked).await? };
+        let mut written = Written { answers, held, ..Written::default() };
         self.do_chore(transaction, &mut draft, chore, &mut written).await?;
         transaction.add(&draft.additions).await?;
         Ok((draft, written))
@@ -194,10 +227,8 @@ impl Writer {
                 written.deleted = transaction.prune(chore.deletes_at_most()).await?;
                 return Ok(());
             }
-            Chore::Tend => {
-                transaction.renew(&self.instance, LEASE).await?;
-                return self.close_interrupted(transaction, draft, written).await;
-            }
+            Chore::Tend if self.others_may_be_late(transaction.lease_left()) => return Ok(()),
+            Chore::Tend => return self.close_interrupted(transaction, draft, written).await,
             Chore::ExpireBackups(older_than) => {
                 written.deleted = transaction.expire_backups(older_than, chore.deletes_at_most()).await?;
                 Event::BackupsExpired { count: written.deleted, older_than }
@@ -214,28 +245,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Closes the intents of processes that do not live any more.
-    async fn close_interrupted(
-        &self,
-        transaction: &mut dyn Append,
-        draft: &mut Draft,
-        written: &mut Written,
-    ) -> Result<(), StoreError> {
-        let orphaned = transaction.orphaned(&self.instance, i64::MIN, INTERRUPTED_MAX).await?;
-        let mut closing = Vec::with_capacity(orphaned.len());
-        for intent in &orphaned {
-            let record = transaction.records(intent.index, 1).await?;
-            let damaged = |what| StoreError::damaged(intent.index, what);
-            let intent = read_intent(intent, record.first()).map_err(damaged)?;
-            let (operation_id, account_id) = (intent.operation_id.clone(), intent.account_id.clone());
-            let event = Event::Interrupted { operation_id, intent_index: intent.index, account_id };
-            closing.extend(encode(&event, Oversize::Trim).ok());
-            written.interrupted.push(intent);
-        }
-        draft.add(transaction, closing.iter().map(|encoded| (encoded, false))).await?;
-        Ok(())
-    }
-
     /// Compares the last record with ours, and so learns what became of a commit that failed, and what others appended.
     async fn settle(&mut self, transaction: &mut dyn Append) -> Result<(), WriteFailure> {
         let store = std::sync::Arc::clone(&self.store);
@@ -245,12 +254,15 @@ impl Writer {
             self.doubt = None;
             return Ok(());
         }
-        if let Some(doubt) = self.doubt.take() {
-            if holds(transaction, doubt.head).await.map_err(failed)? {
-                self.absorb(doubt);
-            } else if !store.is_shared() {
-                self.doubt = Some(doubt);
-            }
+        // Looked at first and taken then: should the look fail, the doubt is still there for the next one.
+        let landed = match &self.doubt {
+            Some(doubt) => holds(transaction, doubt.head).await.map_err(failed)?,
+            None => false,
+        };
+        match self.doubt.take() {
+            Some(doubt) if landed => self.absorb(doubt),
+            doubt if !store.is_shared() => self.doubt = doubt,
+            _ => {}
         }
         if is(found, self.head) {
             return Ok(());
@@ -270,33 +282,6 @@ impl Writer {
         let last = transaction.last(2).await.map_err(failed)?;
         self.head = check_head(&last).map_err(|(index, what)| failed(StoreError::damaged(index, what)))?;
         Ok(())
-    }
-
-    /// The batch in doubt is durable after all, and everybody was told that it is not.
-    fn absorb(&mut self, doubt: Doubt) {
-        self.head = Some(doubt.head);
-        // What the batch did about orphans is done.
-        self.orphans.clear();
-        for (encoded, position, persistent) in doubt.records {
-            if persistent {
-                self.landed.push((encoded.json, position));
-            } else if let Some(intent) = encoded.intent {
-                self.orphans.push((intent, position.index));
-            }
-        }
-        let surplus = self.landed.len().saturating_sub(LANDED_MAX);
-        self.landed.drain(..surplus);
-    }
-
-    fn doubt(&mut self, draft: Draft) {
-        if let Some(head) = draft.head.filter(|_| !draft.told.is_empty()) {
-            self.doubt = Some(Doubt { head, records: draft.told });
-        }
-    }
-
-    fn landed_as(&self, request: &Request) -> Option<Position> {
-        let landed = self.landed.iter().find(|(json, _)| request.again && *json == request.encoded.json);
-        landed.map(|(_, position)| *position)
     }
 }
 

@@ -46,6 +46,8 @@ struct Taken {
     targets: HashMap<String, String>,
     requests: HashMap<RequestKey, String>,
     backups: HashSet<String>,
+    /// Intents of this process that are open, of those for which something is backed up.
+    held: HashSet<(u64, String)>,
     /// Of each closing event, in order, whether its intent was open.
     closed: vec::IntoIter<bool>,
 }
@@ -62,7 +64,7 @@ impl Draft {
         events: impl IntoIterator<Item = (&'e Encoded, bool)>,
     ) -> Result<Answers, StoreError> {
         let events: Vec<_> = events.into_iter().collect();
-        let mut taken = Taken::find(transaction, &events).await?;
+        let mut taken = Taken::find(transaction, &self.instance, &events).await?;
         let mut answers: Vec<Option<Reply>> = events.iter().map(|_| None).collect();
         for closing in [true, false] {
             for ((encoded, persistent), answer) in events.iter().zip(&mut answers) {
@@ -127,24 +129,36 @@ impl Draft {
 
 impl Taken {
     /// Asks the store, and only for what these events are about.
-    async fn find(transaction: &mut dyn Append, events: &[(&Encoded, bool)]) -> Result<Self, StoreError> {
-        let (mut closing, mut targets, mut requests, mut backups) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    async fn find(
+        transaction: &mut dyn Append,
+        me: &Instance,
+        events: &[(&Encoded, bool)],
+    ) -> Result<Self, StoreError> {
+        let (mut closing, mut targets, mut requests) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut backups, mut acting) = (Vec::new(), Vec::new());
         for (encoded, _) in events {
             if let Effect::Closes { operation_id, intent_index } = &encoded.effect {
                 closing.push(IntentKey { index: *intent_index, operation_id: operation_id.clone() });
             }
             targets.extend(encoded.claims.target.clone());
             requests.extend(encoded.claims.request.as_ref().map(|(key, _)| key.clone()));
-            backups.extend(encoded.backup.as_ref().map(|backup| backup.operation_id.to_string()));
+            if let Some(backup) = &encoded.backup {
+                let operation_id = backup.operation_id.to_string();
+                acting.push(IntentKey { index: backup.intent_index, operation_id: operation_id.clone() });
+                backups.push(operation_id);
+            }
         }
         let closed = if closing.is_empty() { Vec::new() } else { transaction.close_intents(&closing).await? };
         let targets = if targets.is_empty() { Vec::new() } else { transaction.holders(&targets).await? };
         let requests = if requests.is_empty() { Vec::new() } else { transaction.requests(&requests).await? };
         let backups = if backups.is_empty() { Vec::new() } else { transaction.backed_up(&backups).await? };
+        let held = if acting.is_empty() { Vec::new() } else { transaction.held(me, &acting).await? };
+        let held = acting.into_iter().zip(held).filter(|(_, held)| *held);
         Ok(Self {
             targets: targets.into_iter().collect(),
             requests: requests.into_iter().map(|request| (request.key, request.operation_id)).collect(),
             backups: backups.into_iter().collect(),
+            held: held.map(|(intent, _)| (intent.index, intent.operation_id)).collect(),
             closed: closed.into_iter(),
         })
     }
@@ -159,6 +173,10 @@ impl Taken {
             Effect::Closes { .. } | Effect::None => {}
         }
         match &encoded.backup {
+            // Whoever may not act any more gets no backup, and so changes nothing.
+            Some(backup) if !self.held.contains(&(backup.intent_index, backup.operation_id.to_string())) => {
+                Err(AppendError::NoOpenIntent(backup.intent_index))
+            }
             Some(backup) if !self.backups.insert(backup.operation_id.to_string()) => {
                 Err(AppendError::SecondBackup(backup.operation_id))
             }

@@ -5,7 +5,7 @@ use std::{
 
 use super::*;
 use crate::{
-    aws::Backups,
+    aws::ActJournal,
     lockout::{Pick, Target},
     ops::{PolicyDocument, UnlockMode, policy_document::Members, unlock::Unlock},
     types::Exposure,
@@ -80,7 +80,7 @@ impl ManagedPolicy for Scripted {
 #[derive(Default)]
 struct Shelf(Mutex<Vec<String>>);
 
-impl Backups for Shelf {
+impl ActJournal for Shelf {
     fn keep(
         &self,
         previous_policy: String,
@@ -89,12 +89,16 @@ impl Backups for Shelf {
         self.0.lock().unwrap().push(previous_policy);
         Box::pin(async { Ok(7) })
     }
+
+    fn confirm(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
+        Box::pin(async { Ok(()) })
+    }
 }
 
 /// A trail and where its backups go.
 fn kept() -> (Trail, Arc<Shelf>) {
     let shelf = Arc::new(Shelf::default());
-    (Trail::with_backups(Arc::clone(&shelf) as Arc<dyn Backups>), shelf)
+    (Trail::with_journal(Arc::clone(&shelf) as Arc<dyn ActJournal>), shelf)
 }
 
 /// An organization of one account.

@@ -4,6 +4,7 @@ use super::*;
 
 on_both_engines!(
     an_intent_is_closed_once,
+    an_intent_is_held_by_its_own_instance_while_it_is_open,
     a_target_is_held_by_one_intent,
     nobody_holds_what_nobody_named,
     a_request_id_is_taken_once_a_caller,
@@ -28,6 +29,22 @@ async fn an_intent_is_closed_once(place: &mut Place) {
     assert_eq!(left, [StoredIntent { index: 3, operation_id: operation(3) }]);
     assert_eq!(place.snapshot().await.open_intents(4, 10).await.unwrap(), []);
     assert_eq!(place.snapshot().await.open_intents(0, 0).await.unwrap(), []);
+}
+
+async fn an_intent_is_held_by_its_own_instance_while_it_is_open(place: &mut Place) {
+    let mut connection = place.connection().await;
+    let intents = vec![place.intent(1, None), place.intent(2, Some("b")), place.intent(3, None)];
+    add(connection.as_mut(), &Additions { intents, ..records([1, 2, 3]) }).await;
+    let mine = place.me.clone();
+    let mut append = connection.append().await.unwrap();
+    let wrong = IntentKey { index: 3, operation_id: operation(2) };
+    let huge = IntentKey { index: u64::MAX, operation_id: operation(2) };
+    let keys = [key(2), key(9), wrong, key(1), key(2), huge];
+    assert_eq!(append.held(&mine, &keys).await.unwrap(), [true, false, false, true, true, false]);
+    assert_eq!(append.held(&Instance::generate(), &keys).await.unwrap(), [false; 6]);
+    assert_eq!(append.held(&mine, &[]).await.unwrap(), [] as [bool; 0]);
+    append.close_intents(&[key(2)]).await.unwrap();
+    assert_eq!(append.held(&mine, &keys).await.unwrap(), [false, false, false, true, false, false]);
 }
 
 async fn a_target_is_held_by_one_intent(place: &mut Place) {

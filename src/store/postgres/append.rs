@@ -28,8 +28,15 @@ pub(super) struct PostgresWriter {
 struct PostgresAppend<'c> {
     session: &'c mut Session,
     location: &'c Location,
+    found: Found,
+}
+
+/// What a transaction finds when it has the lock.
+struct Found {
     /// The last record of those before.
     head: Option<(i64, Option<RecordHash>)>,
+    /// What is left of the own lease.
+    lease_left: Duration,
 }
 
 impl PostgresWriter {
@@ -39,12 +46,14 @@ impl PostgresWriter {
 
     /// One trip: begins, takes the lock, and only then looks at what is there. In READ COMMITTED each statement sees what
     /// was committed before it began, so the last one sees what the holder before has written.
-    async fn begin(&mut self) -> Result<Option<(i64, Option<RecordHash>)>, StoreError> {
+    async fn begin(&mut self) -> Result<Found, StoreError> {
         const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
              SELECT 1 FROM rootgate.journal WHERE id = 1 FOR UPDATE; \
-             SELECT current_setting('fsync') || ' ' || current_setting('full_page_writes'), last.idx, last.hash \
+             SELECT current_setting('fsync') || ' ' || current_setting('full_page_writes'), last.idx, last.hash, \
+                (extract(epoch FROM me.lives_until - clock_timestamp()) * 1000)::int8 \
              FROM (SELECT) AS once LEFT JOIN \
-             LATERAL (SELECT idx, hash FROM rootgate.records ORDER BY idx DESC LIMIT 1) AS last ON true";
+             LATERAL (SELECT idx, hash FROM rootgate.records ORDER BY idx DESC LIMIT 1) AS last ON true \
+             LEFT JOIN rootgate.instances AS me ON me.instance = current_setting('rootgate.instance')";
         self.session.make_idle().await?;
         self.session.begins();
         let rows = bounded(sqlx::raw_sql(BEGIN).fetch_all(self.session.connection())).await;
@@ -54,15 +63,18 @@ impl PostgresWriter {
         };
         durable_or(facts.try_get(0)?)?;
         let (index, hash): (Option<i64>, Option<Vec<u8>>) = (facts.try_get(1)?, facts.try_get(2)?);
-        Ok(index.map(|index| (index, hash.as_deref().and_then(RecordHash::from_bytes))))
+        let head = index.map(|index| (index, hash.as_deref().and_then(RecordHash::from_bytes)));
+        let millis: Option<i64> = facts.try_get(3)?;
+        let lease_left = Duration::from_millis(millis.and_then(|left| u64::try_from(left).ok()).unwrap_or(0));
+        Ok(Found { head, lease_left })
     }
 }
 
 #[async_trait]
 impl Connection for PostgresWriter {
     async fn append(&mut self) -> Result<Box<dyn Append + '_>, WriteFailure> {
-        let head = self.begin().await.map_err(|error| writing(error, &self.location))?;
-        Ok(Box::new(PostgresAppend { session: &mut self.session, location: &self.location, head }))
+        let found = self.begin().await.map_err(|error| writing(error, &self.location))?;
+        Ok(Box::new(PostgresAppend { session: &mut self.session, location: &self.location, found }))
     }
 
     async fn close(self: Box<Self>) -> Result<(), StoreError> {
@@ -91,15 +103,18 @@ impl Records for PostgresAppend<'_> {
 #[async_trait]
 impl Append for PostgresAppend<'_> {
     async fn head(&mut self) -> Result<Option<(i64, Option<RecordHash>)>, StoreError> {
-        Ok(self.head)
+        Ok(self.found.head)
+    }
+
+    fn lease_left(&self) -> Duration {
+        self.found.lease_left
     }
 
     async fn close_intents(&mut self, intents: &[IntentKey]) -> Result<Vec<bool>, StoreError> {
         const CLOSE: &str = "DELETE FROM rootgate.open_intents AS o \
              USING unnest($1::int8[], $2::text[]) AS k (idx, operation_id) \
              WHERE o.idx = k.idx AND o.operation_id = k.operation_id RETURNING o.idx, o.operation_id";
-        let indexes: Vec<i64> = intents.iter().map(|key| i64::try_from(key.index).unwrap_or(-1)).collect();
-        let ids: Vec<&str> = intents.iter().map(|key| key.operation_id.as_str()).collect();
+        let (indexes, ids) = columns(intents);
         let rows = self.rows(intents.is_empty(), sqlx::query(CLOSE).bind(indexes).bind(ids)).await?;
         let mut closed = rows.iter().map(stored_intent).collect::<Result<Vec<StoredIntent>, _>>()?;
         // Each was on the list once, so of two that name the same only the first closes it.
@@ -108,6 +123,15 @@ impl Append for PostgresAppend<'_> {
             closed.iter().position(is).map(|at| closed.swap_remove(at)).is_some()
         };
         Ok(intents.iter().map(&mut was_open).collect())
+    }
+
+    async fn held(&mut self, me: &Instance, intents: &[IntentKey]) -> Result<Vec<bool>, StoreError> {
+        const HELD: &str = "SELECT EXISTS (SELECT FROM rootgate.open_intents AS o \
+             WHERE o.idx = k.idx AND o.operation_id = k.operation_id AND o.instance = $3) \
+             FROM unnest($1::int8[], $2::text[]) WITH ORDINALITY AS k (idx, operation_id, place) ORDER BY k.place";
+        let (indexes, ids) = columns(intents);
+        let query = sqlx::query(HELD).bind(indexes).bind(ids).bind(me.as_str());
+        self.rows(intents.is_empty(), query).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     async fn holders(&mut self, targets: &[String]) -> Result<Vec<(String, String)>, StoreError> {
@@ -161,7 +185,8 @@ impl Append for PostgresAppend<'_> {
              VALUES ($1, clock_timestamp() + $2 * interval '1 microsecond') \
              ON CONFLICT (instance) DO UPDATE SET lives_until = excluded.lives_until";
         // Those that died long ago go with it, so that the list stays short.
-        const END: &str = "DELETE FROM rootgate.instances WHERE instance = $1 \
+        const END: &str = "DELETE FROM rootgate.instances WHERE \
+             (instance = $1 AND NOT EXISTS (SELECT FROM rootgate.open_intents AS o WHERE o.instance = $1)) \
              OR lives_until < clock_timestamp() - $2 * interval '1 microsecond' - interval '1 day'";
         let micros = i64::try_from(lease.as_micros()).unwrap_or(i64::MAX);
         let statement = if lease.is_zero() { END } else { RENEW };
@@ -199,7 +224,7 @@ impl Append for PostgresAppend<'_> {
     }
 
     async fn commit(self: Box<Self>) -> Result<(), WriteFailure> {
-        self.session.end("COMMIT").await.map_err(|error| writing(error, self.location))
+        self.session.commit().await.map_err(|error| writing(error, self.location))
     }
 
     async fn rollback(self: Box<Self>) -> Result<(), StoreError> {
@@ -223,6 +248,12 @@ impl PostgresAppend<'_> {
         let done = bounded(query.execute(self.session.connection())).await;
         Ok(self.session.judge(done)?.rows_affected())
     }
+}
+
+/// Indexes and operations.
+fn columns(intents: &[IntentKey]) -> (Vec<i64>, Vec<&str>) {
+    // No row has index -1.
+    intents.iter().map(|key| (i64::try_from(key.index).unwrap_or(-1), key.operation_id.as_str())).unzip()
 }
 
 mod add;

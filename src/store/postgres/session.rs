@@ -8,7 +8,7 @@ use sqlx::{
 };
 
 use super::{ServerProblem, opening};
-use crate::store::{Host, Location, OpenError, PostgresLocation, StoreError};
+use crate::store::{Host, Instance, Location, OpenError, PostgresLocation, StoreError};
 
 /// How long a statement waits for a lock: several commits of other gateways on a slow disk.
 const LOCK_TIMEOUT: &str = "5s";
@@ -58,13 +58,17 @@ enum State {
 }
 
 impl Session {
-    /// Connects, and refuses a server that could lose what it commits.
-    pub(super) async fn connect(place: &PostgresLocation, location: &Location) -> Result<Self, OpenError> {
+    /// Connects for this instance, and refuses a server that could lose what it commits.
+    pub(super) async fn connect(
+        place: &PostgresLocation,
+        location: &Location,
+        instance: &Instance,
+    ) -> Result<Self, OpenError> {
         let options = with_password(place, Use::Writing).await?;
         let connected = bounded(options.connect()).await;
         let connection = connected.map_err(|error| opening(unreachable(error), location))?;
         let mut session = Self { connection, state: State::Idle };
-        session.check().await.map_err(|error| opening(error, location))?;
+        session.check(instance).await.map_err(|error| opening(error, location))?;
         Ok(session)
     }
 
@@ -94,8 +98,13 @@ impl Session {
         self.state = State::InTransaction;
     }
 
-    /// COMMIT or ROLLBACK.
-    pub(super) async fn end(&mut self, statement: &'static str) -> Result<(), StoreError> {
+    /// Commits. PostgreSQL answers the COMMIT of a transaction in which a statement has failed with a rollback and without an
+    /// error, so the statement before it has to work too.
+    pub(super) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.end("SELECT 1; COMMIT").await
+    }
+
+    async fn end(&mut self, statement: &'static str) -> Result<(), StoreError> {
         let ended = bounded(sqlx::raw_sql(statement).execute(&mut self.connection)).await;
         self.judge(ended)?;
         self.state = State::Idle;
@@ -107,13 +116,15 @@ impl Session {
         if self.state == State::Broken { Ok(()) } else { bounded(self.connection.close()).await }
     }
 
-    async fn check(&mut self) -> Result<(), StoreError> {
+    async fn check(&mut self, instance: &Instance) -> Result<(), StoreError> {
         // `on` waits for the synchronous standbys' disks; `remote_apply`, which the server may ask for, for more.
+        // `rootgate.instance` is read where transactions begin.
         const CHECK: &str = "SELECT current_setting('server_version_num')::int4, current_setting('server_encoding'), \
              current_setting('fsync') || ' ' || current_setting('full_page_writes'), \
              set_config('synchronous_commit', CASE current_setting('synchronous_commit') \
-                WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false)";
-        let row = bounded(sqlx::query(CHECK).fetch_one(&mut self.connection)).await?;
+                WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, false), \
+             set_config('rootgate.instance', $1, false)";
+        let row = bounded(sqlx::query(CHECK).bind(instance.as_str()).fetch_one(&mut self.connection)).await?;
         let (version, encoding, durable): (i32, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         if version < VERSION_MIN {
             return Err(StoreError::server(ServerProblem::TooOld, format!("server_version_num is {version}")));

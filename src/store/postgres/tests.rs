@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use rootgate_test_postgres::{Cluster, Database, Options, PASSWORD_ROLE, Tls};
 
 use crate::store::{
-    Additions, Connection, Instance, Location, NewIntent, NewRecord, OpenError, RecordHash, ServerProblem, Store,
-    WhenEmpty, WriteFailure, open,
+    Additions, Connection, Instance, IntentKey, Location, NewIntent, NewRecord, OpenError, RecordHash, ServerProblem,
+    Store, WhenEmpty, WriteFailure, open,
 };
 
 mod failures;

@@ -57,6 +57,19 @@ impl Append for SqliteAppend<'_> {
         Ok(intents.iter().map(&mut was_open).collect())
     }
 
+    fn lease_left(&self) -> Duration {
+        // The lock of the file says who lives.
+        Duration::MAX
+    }
+
+    async fn held(&mut self, me: &Instance, intents: &[IntentKey]) -> Result<Vec<bool>, StoreError> {
+        const HELD: &str = "SELECT EXISTS (SELECT 1 FROM open_intents AS o \
+             WHERE o.idx = k.value ->> 0 AND o.operation_id = k.value ->> 1 AND o.instance = k.value ->> 2) \
+             FROM json_each(?1) AS k ORDER BY k.key";
+        let keys: Vec<_> = intents.iter().map(|key| (key.index, &key.operation_id, me.as_str())).collect();
+        self.rows(HELD, &keys).await?.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+
     async fn holders(&mut self, targets: &[String]) -> Result<Vec<(String, String)>, StoreError> {
         const HOLDERS: &str = "SELECT target, operation_id FROM open_intents \
              WHERE target IN (SELECT value FROM json_each(?1))";
@@ -101,7 +114,6 @@ impl Append for SqliteAppend<'_> {
     }
 
     async fn renew(&mut self, _instance: &Instance, _lease: Duration) -> Result<(), StoreError> {
-        // The lock of the file says who lives.
         Ok(())
     }
 

@@ -38,13 +38,14 @@ async fn many_expire_some_at_a_time_each_time_with_a_record() {
     let fixture = Fixture::new();
     let journal = fixture.open().await.journal;
     let batch = u64::from(writer::DELETED_MAX);
-    let backups = (0..batch + 10).map(|_| journal.append(backup_of(OperationId::generate(), 1, "b", POLICY)));
+    let acts = acting(&journal, batch + 10).await;
+    let backups = acts.into_iter().map(|(id, index)| journal.append(backup_of(id, index, "b", POLICY)));
     for answer in join_all(backups).await {
         answer.unwrap();
     }
     fixture.clock.advance(DAY);
     assert_eq!(journal.expire_backups(fixture.clock.now()).await.unwrap(), batch + 10);
-    let counts: Vec<Value> = fixture.bodies().await.split_off(usize::try_from(batch).unwrap() + 10);
+    let counts: Vec<Value> = fixture.bodies().await.split_off(2 * (usize::try_from(batch).unwrap() + 10));
     assert_eq!(counts.iter().map(|body| &body["count"]).collect::<Vec<_>>(), [&json!(batch), &json!(10)]);
     assert_eq!(count(&fixture.path).await, 0);
     fixture.verify().await;

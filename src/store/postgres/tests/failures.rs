@@ -38,6 +38,20 @@ async fn a_connection_that_was_ended_in_a_transaction_commits_nothing() {
     assert_eq!(database.query("SELECT count(*) FROM rootgate.records"), "0");
 }
 
+/// The server answers such a COMMIT without an error.
+#[tokio::test]
+async fn a_commit_after_a_statement_that_failed_is_no_commit() {
+    let database = Cluster::shared().database("aborted");
+    let mut connection = connect(&database).await;
+    append(connection.as_mut(), 1).await.unwrap();
+    let mut again = connection.append().await.unwrap();
+    again.add(&one(2)).await.unwrap();
+    again.add(&one(2)).await.unwrap_err();
+    again.commit().await.unwrap_err();
+    assert_eq!(database.query("SELECT count(*) FROM rootgate.records"), "1");
+    append(connection.as_mut(), 2).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_server_that_could_lose_commits_is_refused_even_while_it_is_in_use() {
     let cluster = Cluster::start_new(&Options::default());

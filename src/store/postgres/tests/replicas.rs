@@ -22,7 +22,42 @@ async fn intents_of_whoever_lives_are_no_orphans_until_the_lease_ends() {
     append.renew(&other, Duration::from_secs(60)).await.unwrap();
     assert_eq!(append.orphaned(&me, 0, 10).await.unwrap(), [], "it lives after all");
     append.renew(&other, Duration::ZERO).await.unwrap();
-    assert_eq!(append.orphaned(&me, 0, 10).await.unwrap().len(), 1);
+    assert_eq!(append.orphaned(&me, 0, 10).await.unwrap(), [], "nobody leaves in the middle of an act");
+    append.close_intents(&[IntentKey { index: 1, operation_id: "o".to_owned() }]).await.unwrap();
+    append.renew(&other, Duration::ZERO).await.unwrap();
+    append.commit().await.unwrap();
+    assert_eq!(database.query("SELECT count(*) FROM rootgate.instances"), "0");
+}
+
+#[tokio::test]
+async fn a_transaction_begins_with_what_is_left_of_the_own_lease() {
+    let database = Cluster::shared().database("own_lease");
+    let (store, other) = (store(&database).await, store(&database).await);
+    let mut connection = store.connect(WhenEmpty::Initialise).await.unwrap();
+    let mut append = connection.append().await.unwrap();
+    assert_eq!(append.lease_left(), Duration::ZERO, "none was taken");
+    append.renew(store.instance(), Duration::from_secs(240)).await.unwrap();
+    append.renew(other.instance(), Duration::from_secs(10)).await.unwrap();
+    append.commit().await.unwrap();
+    let near = |left: Duration, seconds: u64| {
+        let seconds = Duration::from_secs(seconds);
+        left <= seconds && left + Duration::from_secs(9) > seconds
+    };
+    assert!(near(lease_left(connection.as_mut()).await, 240));
+    // Another session of the same gateway.
+    let mut again = store.connect(WhenEmpty::Refuse).await.unwrap();
+    assert!(near(lease_left(again.as_mut()).await, 240));
+    let mut elsewhere = other.connect(WhenEmpty::Refuse).await.unwrap();
+    assert!(near(lease_left(elsewhere.as_mut()).await, 10));
+    database.execute("UPDATE rootgate.instances SET lives_until = now() - interval '1 year'");
+    assert_eq!(lease_left(connection.as_mut()).await, Duration::ZERO);
+}
+
+async fn lease_left(connection: &mut dyn Connection) -> Duration {
+    let append = connection.append().await.unwrap();
+    let left = append.lease_left();
+    append.rollback().await.unwrap();
+    left
 }
 
 #[tokio::test]
