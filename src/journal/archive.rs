@@ -74,7 +74,7 @@ pub enum ArchiveError {
 }
 
 /// Moves the records up to `until` into a new file, as far as nothing in the store refers to them and they were recorded
-/// more than [`ARCHIVE_AGE`] ago by this clock: first the file is durable, then they are marked as archived together with
+/// more than 24 hours ago by this clock: first the file is durable, then they are marked as archived together with
 /// the record that says so, then they are deleted. Whatever ends it half-way, no record is lost, and it can be done again;
 /// what an earlier one has not deleted is deleted first. A journal in a file must have no other writer.
 ///
