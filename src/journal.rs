@@ -67,7 +67,9 @@ pub use query::{Record, RecordPage, RecordQuery};
 pub use reconcile::ReconcileError;
 pub use record::{Expectation, ParseError, Position};
 pub use requests::{RecordedOutcome, RecordedRequest};
-pub use verify::{ExportError, ExportSource, Fault, OpenIntent, Place, Verified, VerifyError, verify, verify_exports};
+pub use verify::{
+    Ends, ExportError, ExportSource, Fault, OpenIntent, Place, Verified, VerifyError, verify, verify_exports,
+};
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,7 @@
 //! Publishes signed checkpoints of the journal to its anchors: at the start, again and again, and at the stop.
 //!
-//! An anchor that fails is told of once for each kind of failure, and once when it is well again; it is tried again, and
+//! Nothing is signed, for callers neither, before the configured file was read: it says what was signed by processes before
+//! this one. An anchor that fails is told of once for each kind of failure, and once when it is well again; it is tried again, and
 //! holds up neither the other anchors nor the gateway. A journal that does not continue what was published before is told
 //! of each time, and not published.
 
@@ -26,8 +27,20 @@ use crate::{
 
 /// Pause after a failure, unless the interval is shorter. Anchors are disks and S3, which come back within minutes.
 const RETRY: Duration = Duration::from_secs(60);
-/// Time for one anchor. Longer than the longest call of the AWS SDK by default.
-const ANCHOR_LIMIT: Duration = Duration::from_secs(30);
+/// How long one anchor may take.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// To be looked at, for which the others wait.
+    look: Duration,
+    /// To be written.
+    publish: Duration,
+}
+
+/// A look is a read of what was appended, and once of the whole file. Longer than the longest call of the AWS SDK by
+/// default.
+const LIMITS: Limits = Limits { look: Duration::from_secs(5), publish: Duration::from_secs(30) };
+/// At the stop, where a file that hangs must leave the others their time.
+const LAST_LIMITS: Limits = Limits { look: Duration::from_secs(1), publish: Duration::from_secs(4) };
 /// Time for all of it at the stop: whoever stops the gateway counts seconds.
 const LAST_LIMIT: Duration = Duration::from_secs(5);
 
@@ -56,9 +69,10 @@ enum Round {
 /// # Errors
 /// The key cannot be used.
 pub(super) fn checkpointer(config: &Config) -> Result<Option<Arc<Checkpointer>>, StartError> {
-    let Some(CheckpointConfig { key_file, origin, .. }) = &config.journal.checkpoint else { return Ok(None) };
-    let key = CheckpointKey::read(key_file)?;
-    Ok(Some(Arc::new(Checkpointer::new(key, origin.clone()))))
+    let Some(CheckpointConfig { key_file, origin, file, .. }) = &config.journal.checkpoint else { return Ok(None) };
+    let (key, origin) = (CheckpointKey::read(key_file)?, origin.clone());
+    let checkpointer = if file.is_none() { Checkpointer::new(key, origin) } else { Checkpointer::waiting(key, origin) };
+    Ok(Some(Arc::new(checkpointer)))
 }
 
 /// Where checkpoints go; nowhere if the configuration does not say. Sends nothing.
@@ -87,7 +101,7 @@ impl Publisher {
     /// Publishes now, and again and again. Never ends.
     pub(super) async fn run(self: Arc<Self>) {
         loop {
-            let round = self.round(ANCHOR_LIMIT).await;
+            let round = self.round(LIMITS).await;
             let pause = if round == Round::Done { self.interval } else { self.interval.min(RETRY) };
             sleep(pause).await;
         }
@@ -95,16 +109,19 @@ impl Publisher {
 
     /// Publishes what the journal is at the end, when its stop is recorded.
     pub(super) async fn last(&self) {
-        if timeout(LAST_LIMIT, self.round(LAST_LIMIT)).await.is_err() {
+        if timeout(LAST_LIMIT, self.round(LAST_LIMITS)).await.is_err() {
             tracing::error!("the journal's last checkpoint was not published in time; the next start publishes it");
         }
     }
 
-    async fn round(&self, limit: Duration) -> Round {
+    async fn round(&self, limits: Limits) -> Round {
         let mut anchors = self.anchors.lock().await;
         // What was published is looked at first, so that a journal that contradicts it is not signed.
-        let looks = anchors.iter_mut().map(|anchor| anchor.look(&self.checkpointer, limit));
+        let looks = anchors.iter_mut().map(|anchor| anchor.look(&self.checkpointer, limits.look));
         join_all(looks).await;
+        if anchors.iter().all(Anchor::was_read) {
+            self.checkpointer.may_sign();
+        }
         let (note, checkpoint) = match self.sign().await {
             Ok(signed) => signed,
             Err(error) if error.is_rollback() => {
@@ -117,7 +134,7 @@ impl Publisher {
             }
         };
         let now = self.clock.now();
-        let tries = anchors.iter_mut().map(|anchor| anchor.publish(&note, &checkpoint, now, limit));
+        let tries = anchors.iter_mut().map(|anchor| anchor.publish(&note, &checkpoint, now, limits.publish));
         let all = join_all(tries).await.into_iter().all(|is_there| is_there);
         if all { Round::Done } else { Round::Failed }
     }

@@ -1,6 +1,8 @@
 //! Lets acts read the journal.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use crate::{
     error::{Error, ErrorReason, Help},
@@ -20,8 +22,11 @@ impl StoredRecords {
     }
 }
 
+/// Of the 5 s that the act may take: a call that comes right after the start waits until the file of checkpoints was read.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 const NO_KEY: Help = Help {
-    words: "the gateway's operators configure a key: see [journal.checkpoint] in docs/OPERATIONS.md",
+    words: "the gateway's operators configure a key: see [journal.checkpoint] in docs/JOURNAL.md, \"Publishing\"",
     url: "https://github.com/C2SP/C2SP/blob/main/signed-note.md",
 };
 
@@ -40,6 +45,8 @@ impl JournalReader for StoredRecords {
                 let words = "this gateway has no key that it could sign a checkpoint with";
                 return Err(Error::new(ErrorReason::CheckpointsNotConfigured, words).with_help(NO_KEY));
             };
+            // Whether it came to that, signing tells.
+            let _ = timeout(PATIENCE, checkpointer.until_it_may_sign()).await;
             let note = checkpointer.sign_head(&self.journal).await.map_err(|error| unsigned(&error))?;
             let checkpoint = Checkpoint::verified(&note, &[checkpointer.verifier()]);
             let checkpoint = checkpoint.map_err(|error| Error::internal(format!("its own checkpoint: {error}")))?;
@@ -52,10 +59,16 @@ impl JournalReader for StoredRecords {
 fn unsigned(error: &SignError) -> Error {
     match error {
         SignError::Journal(ReadError::Unreadable(unreadable)) => unavailable(unreadable),
+        SignError::NotRead => {
+            tracing::error!(%error, "no checkpoint is signed");
+            let words = "no checkpoint can be signed now; the gateway's operators see why in its log";
+            Error::new(ErrorReason::JournalUnavailable, words).with_private(error.to_string())
+        }
         // No repetition helps, and somebody must look.
         SignError::Journal(ReadError::Tampered { .. })
         | SignError::Cut { .. }
         | SignError::Replaced { .. }
+        | SignError::Archived { .. }
         | SignError::Key => {
             tracing::error!(%error, "no checkpoint is signed");
             Error::internal(format!("no checkpoint is signed: {error}"))

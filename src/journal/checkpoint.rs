@@ -35,17 +35,19 @@ pub use key::{CheckpointKey, CheckpointVerifier};
 pub use note::{NOTE_BYTES_MAX, SignedNote};
 pub use series::{ANCHOR_BYTES_MAX, read_checkpoints};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{Expectation, Journal, ReadError};
 use crate::{store::Location, types::NoteName};
-use head::{End, read_end};
+use head::{End, Found, read_end};
 
 /// Signs what the journal is now. It never signs what contradicts a checkpoint that it signed or was shown before.
 pub struct Checkpointer {
     key: CheckpointKey,
     origin: NoteName,
     known: Mutex<Known>,
+    /// Whether all that has to be known before anything is signed was shown.
+    may_sign: watch::Sender<bool>,
 }
 
 /// Records that checkpoints speak of, and that the journal must hold.
@@ -53,7 +55,7 @@ pub struct Checkpointer {
 struct Known {
     /// The last one that was signed here.
     signed: Option<Expectation>,
-    /// The last one that was shown.
+    /// The latest one that was shown.
     shown: Option<Expectation>,
 }
 
@@ -61,7 +63,25 @@ impl Checkpointer {
     /// Signs with this key for the journal of this name.
     #[must_use]
     pub fn new(key: CheckpointKey, origin: NoteName) -> Self {
-        Self { key, origin, known: Mutex::default() }
+        Self { key, origin, known: Mutex::default(), may_sign: watch::Sender::new(true) }
+    }
+
+    /// The same, but nothing is signed before [`may_sign`](Self::may_sign): what was signed by processes before this one is
+    /// still to be shown.
+    #[must_use]
+    pub fn waiting(key: CheckpointKey, origin: NoteName) -> Self {
+        Self { may_sign: watch::Sender::new(false), ..Self::new(key, origin) }
+    }
+
+    /// Says that whatever was signed before was shown.
+    pub fn may_sign(&self) {
+        self.may_sign.send_replace(true);
+    }
+
+    /// Waits until it may sign.
+    pub async fn until_it_may_sign(&self) {
+        // Its sender is in `self`, so it ends by this alone.
+        let _ = self.may_sign.subscribe().wait_for(|may| *may).await;
     }
 
     /// The journal's name.
@@ -77,14 +97,18 @@ impl Checkpointer {
     }
 
     /// Takes over what was signed before, such as by a process that has ended: a journal that does not continue it is not
-    /// signed.
+    /// signed. Of several the latest counts.
     ///
     /// # Errors
     /// The note is not signed by this key, or is a checkpoint of another journal. It is not taken over then.
     pub async fn continue_from(&self, note: &SignedNote) -> Result<(), CheckpointError> {
         let checkpoint = Checkpoint::verified(note, &[self.verifier()])?;
         checkpoint.of(&self.origin)?;
-        self.known.lock().await.shown = checkpoint.expectation();
+        let mut known = self.known.lock().await;
+        let index = |of: Option<Expectation>| of.map_or(0, |of| of.index);
+        if index(checkpoint.expectation()) > index(known.shown) {
+            known.shown = checkpoint.expectation();
+        }
         Ok(())
     }
 
@@ -92,7 +116,8 @@ impl Checkpointer {
     ///
     /// # Errors
     /// The journal cannot be read, its last record is damaged, or it does not continue what was signed before: records
-    /// were cut off, or another journal is in its place.
+    /// were cut off, another journal is in its place, or only an archive can show that it is the same. Or what was signed
+    /// before is still to be shown.
     pub async fn sign_head(&self, journal: &Journal) -> Result<SignedNote, SignError> {
         self.sign_end(async |known| journal.end(known).await).await
     }
@@ -106,6 +131,9 @@ impl Checkpointer {
         &self,
         read: impl AsyncFnOnce(&[Expectation]) -> Result<End, ReadError>,
     ) -> Result<SignedNote, SignError> {
+        if !*self.may_sign.borrow() {
+            return Err(SignError::NotRead);
+        }
         // Held over the reading, so that of two callers the later one signs the later head.
         let mut known = self.known.lock().await;
         let before: Vec<Expectation> = known.signed.into_iter().chain(known.shown).collect();
@@ -120,12 +148,14 @@ impl Checkpointer {
 
 fn check_continues(before: &[Expectation], end: &End) -> Result<(), SignError> {
     let found = end.head.map_or(0, |head| head.index);
-    for (Expectation { index: signed, hash }, stored) in before.iter().copied().zip(&end.hashes) {
+    for (Expectation { index: signed, hash }, stored) in before.iter().copied().zip(&end.found) {
         if found < signed {
             return Err(SignError::Cut { signed, found });
         }
-        if *stored != Some(hash) {
-            return Err(SignError::Replaced { signed });
+        match *stored {
+            Found::Hash(stored) if stored == hash => {}
+            Found::Archived(archived) => return Err(SignError::Archived { signed, archived }),
+            Found::Hash(_) | Found::Nothing => return Err(SignError::Replaced { signed }),
         }
     }
     Ok(())

@@ -60,6 +60,8 @@ Examples:
     rootgate journal verify --export 2026-11.jsonl --after 41:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
   A compressed one:
     gzip -dc journal.jsonl.gz | rootgate journal verify --export -
+  A journal together with all its archives, as one chain:
+    rootgate journal verify --journal journal.db --export journal-1.jsonl --export journal-2.jsonl
   For a script:
     rootgate journal verify --journal journal.db --json")]
     Verify(VerifyArguments),
@@ -145,7 +147,7 @@ Examples:
     /// Move old records into a file of their own, without breaking the chain
     ///
     /// The gateway of a journal in a file must be stopped. What is still needed stays: open intents, kept policies, known
-    /// requests. The file is an export as JSONL; a record in the journal says its SHA-256 and its last record. Exits with 1
+    /// requests, and whatever was recorded within the last 24 hours. The file is an export as JSONL; a record in the journal says its SHA-256 and its last record. Exits with 1
     /// if there is nothing to move.
     #[command(after_long_help = archive::EXAMPLES)]
     Archive(ArchiveArguments),

@@ -1,7 +1,8 @@
 //! The journal as its users see it. What the tests share is here.
 
 mod append;
-mod archive;
+pub(super) mod archive;
+mod archived;
 pub(super) mod backups;
 mod failures;
 mod opening;

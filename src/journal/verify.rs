@@ -1,5 +1,6 @@
 //! Finds every edit of a journal, without trusting whoever wrote it.
 
+mod archives;
 mod backups;
 mod chain;
 mod export;
@@ -7,9 +8,9 @@ mod fault;
 mod lines;
 
 pub use export::{ExportError, ExportSource, Place, verify_exports};
-pub use fault::Fault;
+pub use fault::{Ends, Fault};
 
-use super::{Expectation, OpenError, Position, open::PAGE_RECORDS, record::Body};
+use super::{Expectation, OpenError, Position, open::PAGE_RECORDS};
 use crate::store::{self, Location, Snapshot, StoreError, StoredIntent, StoredRecord};
 
 use self::{backups::Finding, chain::Chain};
@@ -27,7 +28,21 @@ pub struct Verified {
     pub open_intents: Vec<OpenIntent>,
     /// How many intents were ever closed as interrupted.
     pub interrupted: u64,
+    /// How many checkpoints speak of records before the first that was checked: nothing was held against them.
+    pub checkpoints_not_checked: u64,
 }
+
+/// What a journal is held against.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Evidence<'a> {
+    /// Receipts, each of which must be checked.
+    pub receipts: &'a [Expectation],
+    /// What signed checkpoints say. Those of archived records are counted where the archives are not given.
+    pub checkpoints: &'a [Expectation],
+}
+
+/// The archives of a journal, as far as they can be checked without it.
+pub(super) struct ReadArchives(Chain);
 
 /// An intent without outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,28 +77,58 @@ pub enum VerifyError {
 /// # Errors
 /// The first bad record, or why the file cannot be read.
 pub async fn verify(location: impl Into<Location>, expect: &[Expectation]) -> Result<Verified, VerifyError> {
-    verify_watched(&location.into(), expect, &mut |_| {}).await
+    verify_watched(&location.into(), Evidence { receipts: expect, checkpoints: &[] }, &mut |_| {}).await
 }
 
 /// [`verify`], telling now and then how many records it has read.
 pub(super) async fn verify_watched(
     path: &Location,
-    expect: &[Expectation],
+    evidence: Evidence<'_>,
     watch: &mut (dyn FnMut(u64) + Send),
 ) -> Result<Verified, VerifyError> {
     let mut snapshot = store::snapshot(path).await?;
-    let archived = archived(&mut *snapshot, path).await?;
-    let mut from = archived.map_or(i64::MIN, |after| i64::try_from(after.index).unwrap_or(i64::MAX).saturating_add(1));
-    let mut chain = match archived {
-        Some(after) => Chain::after(after, expect).map_err(tampered)?,
-        None => Chain::new(expect),
+    let chain = match archived(&mut *snapshot, path).await? {
+        Some(last) => Chain::behind_archive(last, evidence).map_err(tampered)?,
+        None => Chain::new(&[evidence.receipts, evidence.checkpoints].concat()),
     };
-    let mut vouched = archived.is_none();
+    go_on(chain, snapshot, path, watch).await
+}
+
+/// Reads the archives of a journal, for [`verify_behind`]. `after` is as for [`verify_exports`].
+pub(super) fn read_archives(
+    files: &[ExportSource],
+    after: Option<Expectation>,
+    evidence: Evidence<'_>,
+    watch: &mut dyn FnMut(u64),
+) -> Result<ReadArchives, ExportError> {
+    export::read_archives(files, after, evidence, watch).map(ReadArchives)
+}
+
+/// Checks that a journal is what follows its archives.
+pub(super) async fn verify_behind(
+    ReadArchives(mut chain): ReadArchives,
+    path: &Location,
+    watch: &mut (dyn FnMut(u64) + Send),
+) -> Result<Verified, VerifyError> {
+    let mut snapshot = store::snapshot(path).await?;
+    chain.go_on_behind(archived(&mut *snapshot, path).await?).map_err(tampered)?;
+    go_on(chain, snapshot, path, watch).await
+}
+
+/// Takes in what the store holds, from the record on that comes next.
+async fn go_on(
+    mut chain: Chain,
+    mut snapshot: Box<dyn Snapshot>,
+    path: &Location,
+    watch: &mut (dyn FnMut(u64) + Send),
+) -> Result<Verified, VerifyError> {
+    // Indexes before the first are found by reading from the very first on.
+    let is_first = chain.next_index() == 1;
+    let mut from = if is_first { i64::MIN } else { i64::try_from(chain.next_index()).unwrap_or(i64::MAX) };
     loop {
         let page = snapshot.records(from, PAGE_RECORDS).await.map_err(|error| unreadable(&chain, error, path))?;
         for record in &page {
             follow(&mut chain, record).map_err(|fault| tampered((chain.next_index(), fault)))?;
-            vouched = vouched || archived.is_some_and(|after| vouches(record, after));
         }
         match page.last().and_then(|last| last.index.checked_add(1)) {
             Some(next) => from = next,
@@ -92,9 +137,6 @@ pub(super) async fn verify_watched(
         watch(chain.next_index() - 1);
     }
     chain.check_end().map_err(tampered)?;
-    if let Some(after) = archived.filter(|_| !vouched) {
-        return Err(tampered((after.index, Fault::Archive)));
-    }
     check_open_intents(&mut *snapshot, &chain, path).await?;
     check_backups(&mut *snapshot, &chain, path).await?;
     snapshot.close().await.map_err(|error| unreadable(&chain, error, path))?;
@@ -111,15 +153,6 @@ pub(super) async fn archived(
     let index = u64::try_from(last).map_err(|_| tampered((0, Fault::Archive)))?;
     let hash = hash.ok_or_else(|| tampered((index, Fault::Archive)))?;
     Ok(Some(Expectation { index, hash }))
-}
-
-/// Whether this record says that everything up to this one is kept elsewhere.
-fn vouches(record: &StoredRecord, after: Expectation) -> bool {
-    let text = record.body.as_deref().filter(|body| body.contains("\"event\":\"Archived\""));
-    let Some(body) = text.and_then(|text| Body::parse(text).ok()) else { return false };
-    body.text("event") == Some("Archived")
-        && body.members.get("last_index").and_then(serde_json::Value::as_u64) == Some(after.index)
-        && body.text("last_hash").and_then(|hash| hash.parse().ok()) == Some(after.hash)
 }
 
 fn follow(chain: &mut Chain, record: &StoredRecord) -> Result<(), Fault> {

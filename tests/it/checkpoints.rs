@@ -1,23 +1,37 @@
 //! Signed checkpoints, from the gateway to its anchors and back to who verifies.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aws_root_simulator::world::{Bucket, ObjectLock};
+use aws_sdk_s3::{
+    config::{BehaviorVersion, Credentials, Region},
+    error::ProvideErrorMetadata as _,
+    primitives::ByteStream,
+};
 use rootgate::{
-    journal::{Checkpoint, CheckpointKey, CheckpointVerifier, SignedNote, VerifyError, read_checkpoints, verify},
+    clock::SystemClock,
+    journal::{
+        AnchorFile, Checkpoint, CheckpointKey, CheckpointVerifier, Checkpointer, Event, Fault, Journal, SignedNote,
+        VerifyError, read_checkpoints, verify,
+    },
     pb::{self, journal_service_client::JournalServiceClient},
 };
 use tempfile::TempDir;
+use tonic::Code;
 
 use crate::{
     deploy_aws::document,
-    harness::{OPERATOR, PAYMENTS, REASON, Setup, World, answer},
+    harness::{OPERATOR, PAYMENTS, REASON, Setup, World, answer, refused},
 };
 
 const ORIGIN: &str = "rootgate.example.com/journal";
 const BUCKET: &str = "example-journal-anchor";
-/// The account of the bucket, which is not the gateway's.
-const OWNER: &str = "444444444444";
+/// The account of the bucket, which is not the gateway's, and who may do everything in it.
+const OWNER: &str = PAYMENTS;
+const OWNERS_ADMIN: &str = "payments-admin";
 
 /// A folder that the gateway's people cannot write, as far as tests have one, and the gateway's key.
 struct Kept {
@@ -72,10 +86,33 @@ async fn the_last_checkpoint_signs_the_stop_and_the_journal_verifies_against_all
     assert!(checkpoints.iter().all(|checkpoint| checkpoint.origin.as_str() == ORIGIN));
     assert_eq!(kept.verify(&world.journal_path()).await.unwrap(), last.size);
     // An older copy of the journal is whole, and is found nevertheless.
-    let older = Kept::new();
-    let world = World::start_with(older.setup()).await;
-    let error = kept.verify(&world.journal_path()).await.unwrap_err();
-    assert!(matches!(error, VerifyError::Tampered { .. }), "{error}");
+    let older = kept.folder.path().join("older.db");
+    std::fs::copy(world.journal_path(), &older).unwrap();
+    let journal = Journal::open(&world.journal_path(), Arc::new(SystemClock)).await.unwrap().journal;
+    journal.append(Event::Reloaded { what: "policies".to_owned(), sha256: None }).await.unwrap();
+    let key = CheckpointKey::read(&kept.folder.path().join("key")).unwrap();
+    let note = Checkpointer::new(key, ORIGIN.parse().unwrap()).sign_head(&journal).await.unwrap();
+    AnchorFile::new(kept.anchor(), ORIGIN.parse().unwrap()).append(&note).await.unwrap();
+    let newest = last.size + 1;
+    assert_eq!(kept.verify(&world.journal_path()).await.unwrap(), newest);
+    assert_eq!(verify(&older, &[]).await.unwrap().records, last.size);
+    match kept.verify(&older).await.unwrap_err() {
+        VerifyError::Tampered { index, fault: Fault::Cut(cut) } => assert_eq!((index, cut), (newest, newest)),
+        error => panic!("{error}"),
+    }
+}
+
+/// Nobody is given a signature while it is not known what was signed before.
+#[tokio::test]
+async fn while_its_file_cannot_be_read_the_gateway_signs_for_nobody() {
+    let kept = Kept::new();
+    std::fs::write(kept.anchor(), "127.0.0.1 localhost\n").unwrap();
+    let mut world = World::start_with(kept.setup()).await;
+    let mut journal = JournalServiceClient::new(world.as_caller(OPERATOR).await.channel);
+    let request = pb::GetCheckpointRequest { reason: REASON.to_owned(), ..Default::default() };
+    refused(answer(journal.get_checkpoint(request).await), Code::Unavailable, "JOURNAL_UNAVAILABLE");
+    world.stop().await;
+    assert_eq!(std::fs::read_to_string(kept.anchor()).unwrap(), "127.0.0.1 localhost\n");
 }
 
 #[tokio::test]
@@ -119,7 +156,7 @@ async fn a_bucket_with_object_lock_holds_what_nobody_can_delete() {
     });
     world.stop().await;
     let records = world.records().await.len() as u64;
-    world.aws.edit(|aws| {
+    let (key, version, body) = world.aws.edit(|aws| {
         let objects = &aws.bucket(BUCKET).unwrap().1.objects;
         let (key, object) = objects.iter().next_back().unwrap();
         let note: SignedNote = std::str::from_utf8(&object.body).unwrap().parse().unwrap();
@@ -129,10 +166,40 @@ async fn a_bucket_with_object_lock_holds_what_nobody_can_delete() {
         let Some(ObjectLock { compliance: true, retain_until }) = object.lock else { panic!("{:?}", object.lock) };
         let days = (retain_until - object.modified) / 86_400;
         assert!((29..=30).contains(&days), "{days}");
+        (key.clone(), object.version_id.clone().unwrap(), object.body.clone())
     });
     assert_eq!(kept.checkpoints().last().unwrap().size, records, "the file was not held up");
     let calls: Vec<String> = world.acts_on_aws().into_iter().filter(|name| name != "s3:PutObject").collect();
     assert!(calls.is_empty(), "{calls:?}");
+
+    // Neither the gateway nor who may do everything in the account of the bucket can take it away.
+    for who in ["gateway", OWNERS_ADMIN] {
+        let s3 = s3(&world, who);
+        let delete = s3.delete_object().bucket(BUCKET).key(&key).version_id(&version);
+        for delete in [delete.clone(), delete.bypass_governance_retention(true)] {
+            assert_eq!(delete.send().await.unwrap_err().code(), Some("AccessDenied"), "{who}");
+        }
+        let overwrite = || s3.put_object().bucket(BUCKET).key(&key).body(ByteStream::from_static(b"forged"));
+        let again = overwrite().if_none_match("*").send().await.unwrap_err();
+        assert_eq!(again.code(), Some("PreconditionFailed"), "{who}");
+        overwrite().send().await.unwrap();
+    }
+    // Whoever overwrites makes a new version beside it.
+    let s3 = s3(&world, OWNERS_ADMIN);
+    let found = s3.get_object().bucket(BUCKET).key(&key).version_id(&version).send().await.unwrap();
+    assert_eq!(found.body.collect().await.unwrap().to_vec(), body);
+}
+
+fn s3(world: &World, principal: &str) -> aws_sdk_s3::Client {
+    let key = world.aws.access_key(principal).unwrap();
+    let config = aws_sdk_s3::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(world.aws.endpoint())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test"))
+        .force_path_style(true);
+    aws_sdk_s3::Client::from_conf(config.build())
 }
 
 #[tokio::test]

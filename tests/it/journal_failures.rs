@@ -3,11 +3,11 @@
 mod outage;
 mod volume;
 
-use std::{fs, sync::Arc};
+use std::{fs, process::Command, sync::Arc};
 
 use rootgate::{
     clock::SystemClock,
-    journal::{Event, Journal},
+    journal::{CheckpointKey, Event, Journal, read_checkpoints},
 };
 use rootgate_test_postgres::{Cluster, Options};
 use sqlx::{Connection as _, Executor as _, SqliteConnection};
@@ -110,6 +110,47 @@ async fn a_full_volume_stops_every_act_until_there_is_room_again() {
     assert!(!folder.join("journal.db").exists());
     volume.copy_to(&folder);
     receipts.are_all_in(folder.join("journal.db").as_path()).await;
+}
+
+/// The note that does not fit is written in part, which must not stay.
+#[tokio::test]
+async fn a_checkpoint_that_does_not_fit_on_its_volume_leaves_the_others_whole() {
+    let site = Site::new().await;
+    let [folder, copy] = ["anchor", "copy"].map(|name| site.path().join(name));
+    fs::create_dir(&folder).unwrap();
+    fs::create_dir(&copy).unwrap();
+    CheckpointKey::generate("j.example".parse().unwrap()).unwrap().write(&site.path().join("key")).unwrap();
+    let journal = Journal::open(&site.path().join("other.db"), Arc::new(SystemClock)).await.unwrap().journal;
+    let volume = Volume::mount(&folder, "64k");
+    let publish = async || {
+        journal.append(Event::Reloaded { what: "policies".to_owned(), sha256: None }).await.unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rootgate"));
+        command.args(["journal", "checkpoint", "--journal"]).arg(site.path().join("other.db"));
+        command.arg("--key").arg(site.path().join("key")).arg("--output").arg(folder.join("checkpoints"));
+        site.output(volume.enter(&command)).await
+    };
+    let whole = || {
+        volume.copy_to(&copy);
+        read_checkpoints(&copy.join("checkpoints")).unwrap().len()
+    };
+    let first = publish().await;
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    volume.fill();
+    // The page that the file has is used up first.
+    let mut published = 1;
+    let full = loop {
+        let output = publish().await;
+        if !output.status.success() {
+            break String::from_utf8(output.stderr).unwrap();
+        }
+        published += 1;
+    };
+    assert!(full.contains("cannot be written (No space left on device") && full.contains("look for room"), "{full}");
+    assert!(published > 1 && published < 40, "{published}");
+    assert_eq!(whole(), published);
+    volume.free();
+    assert!(publish().await.status.success());
+    assert_eq!(whole(), published + 1);
 }
 
 /// The server ends as by a power cut, and recovers when it starts again.

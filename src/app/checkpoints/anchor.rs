@@ -2,13 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 
 use crate::{
     aws::{AnchorBucket, AnchorSettings, Platform},
     clock::Timestamp,
     config::{AnchorBucketConfig, ObjectLockMode},
-    journal::{AnchorFile, Checkpoint, Checkpointer, SignedNote},
+    journal::{AnchorFile, AnchorFileError, Checkpoint, Checkpointer, SignedNote},
     types::NoteName,
 };
 
@@ -19,8 +19,12 @@ pub(in super::super) struct Anchor {
     place: Place,
     /// The checkpoint that it holds.
     holds: Option<Checkpoint>,
-    /// Whether it holds what this journal must not continue.
-    is_foreign: bool,
+    /// The look at it that is under way: one that takes longer than it may is waited for again in the next round.
+    looking: Option<JoinHandle<Result<Option<SignedNote>, AnchorFileError>>>,
+    /// Whether a look found that everything in it was signed by this gateway, once in this process.
+    was_read: bool,
+    /// Whether the last look found that.
+    is_ours: bool,
     /// What was told last of its failure; none if it is well.
     told: Option<String>,
 }
@@ -51,22 +55,33 @@ impl Anchor {
     }
 
     fn of(name: String, place: Place) -> Self {
-        Self { name, place, holds: None, is_foreign: false, told: None }
+        // A bucket may be written and not be read.
+        let is_ours = matches!(place, Place::Bucket { .. });
+        Self { name, place, holds: None, looking: None, was_read: is_ours, is_ours, told: None }
+    }
+
+    /// Whether all that it held when this process began was shown to who signs.
+    pub(super) const fn was_read(&self) -> bool {
+        self.was_read
     }
 
     /// Hands what is published already to who signs next. Of a bucket that is what this process put there: it may write
     /// there and read nothing.
     pub(super) async fn look(&mut self, checkpointer: &Checkpointer, limit: Duration) {
         let Place::Disk(file) = &self.place else { return };
-        // If it cannot be read, it cannot be appended to either, which will be told.
-        let Ok(Ok(newest)) = timeout(limit, file.newest()).await else { return };
-        let continued = match newest {
-            Some(note) => checkpointer.continue_from(&note).await,
-            None => Ok(()),
+        let file = file.clone();
+        let looking = self.looking.get_or_insert_with(|| tokio::spawn(async move { file.latest().await }));
+        let looked = match timeout(limit, looking).await {
+            Err(_elapsed) => Err(format!("it cannot be read: no answer within {} s", limit.as_secs_f32())),
+            Ok(looked) => {
+                self.looking = None;
+                show(looked.map_err(|error| error.to_string()), checkpointer).await
+            }
         };
-        self.is_foreign = continued.is_err();
-        if let Err(error) = continued {
-            self.fail(format!("its last checkpoint is not one of this gateway: {error}; name another file"));
+        self.is_ours = looked.is_ok();
+        self.was_read |= self.is_ours;
+        if let Err(words) = looked {
+            self.fail(words);
         }
     }
 
@@ -78,10 +93,11 @@ impl Anchor {
         now: Timestamp,
         limit: Duration,
     ) -> bool {
-        if self.is_foreign {
+        if !self.is_ours {
             return false;
         }
         if self.holds.as_ref() == Some(checkpoint) {
+            self.recover();
             return true;
         }
         let written = timeout(limit, self.write(note, checkpoint, now)).await;
@@ -101,13 +117,7 @@ impl Anchor {
 
     async fn write(&self, note: &SignedNote, checkpoint: &Checkpoint, now: Timestamp) -> Result<(), String> {
         match &self.place {
-            Place::Disk(file) => {
-                // A process before, or `rootgate journal checkpoint`, may have written it.
-                if file.newest().await.map_err(|error| error.to_string())?.as_ref() == Some(note) {
-                    return Ok(());
-                }
-                file.append(note).await.map_err(|error| error.to_string())
-            }
+            Place::Disk(file) => file.append(note).await.map_err(|error| error.to_string()),
             Place::Bucket { bucket, prefix, retention } => {
                 let key = format!("{prefix}{}", object_name(checkpoint));
                 let put = bucket.put(&key, &note.to_string(), now.plus(*retention)).await;
@@ -137,6 +147,19 @@ impl Anchor {
     #[cfg(test)]
     pub(super) fn told(&self) -> Option<&str> {
         self.told.as_deref()
+    }
+}
+
+/// Whoever signs learns what the file says, if it was signed here.
+async fn show(
+    looked: Result<Result<Option<SignedNote>, AnchorFileError>, String>,
+    checkpointer: &Checkpointer,
+) -> Result<(), String> {
+    match looked?.map_err(|error| error.to_string())? {
+        None => Ok(()),
+        Some(note) => checkpointer.continue_from(&note).await.map_err(|error| {
+            format!("its latest checkpoint is not one of this gateway: {error}; name another file, and keep this one")
+        }),
     }
 }
 

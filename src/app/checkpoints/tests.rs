@@ -48,7 +48,7 @@ impl Site {
         let origin = ORIGIN.parse().unwrap();
         let anchors = files.iter().map(|name| Anchor::file(&self.path(name), &origin)).collect();
         Publisher {
-            checkpointer: Arc::new(Checkpointer::new(CheckpointKey::read(&self.key).unwrap(), origin)),
+            checkpointer: Arc::new(Checkpointer::waiting(CheckpointKey::read(&self.key).unwrap(), origin)),
             journal: journal.clone(),
             clock: self.clock.clone(),
             interval: Duration::from_secs(300),
@@ -59,7 +59,7 @@ impl Site {
 
 impl Publisher {
     async fn now(&self) -> Round {
-        self.round(ANCHOR_LIMIT).await
+        self.round(LIMITS).await
     }
 
     async fn told(&self) -> Vec<Option<String>> {
@@ -161,24 +161,146 @@ async fn another_journal_that_is_longer_is_found_by_its_hashes() {
     assert!(!site.path("b").exists(), "nor in an anchor that knows nothing");
 }
 
+/// Whether this process signs, for callers too.
+async fn signs(publisher: &Publisher) -> bool {
+    match publisher.checkpointer.sign_head(&publisher.journal).await {
+        Ok(_) => true,
+        Err(SignError::NotRead) => false,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Only its owner can read it, as with a file of checkpoints.
+fn leave(path: &Path, content: &[u8]) {
+    std::fs::write(path, content).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 #[tokio::test]
-async fn a_file_of_somebody_else_is_left_alone_and_the_others_go_on() {
+async fn a_file_of_somebody_else_is_left_alone_and_nothing_is_signed_anywhere() {
     let (site, another) = (Site::new().await, Site::new().await);
     let foreign = another.publisher(&["a"]);
     assert_eq!(foreign.now().await, Round::Done);
-    std::fs::copy(another.path("a"), site.path("a")).unwrap();
-    std::fs::write(site.path("c"), "127.0.0.1 localhost\n").unwrap();
-    std::fs::set_permissions(site.path("c"), std::fs::Permissions::from_mode(0o600)).unwrap();
-    let publisher = site.publisher(&["a", "b", "c"]);
+    let of_another = std::fs::read(another.path("a")).unwrap();
+    site.publisher(&["mine"]).now().await;
+    let mine = std::fs::read(site.path("mine")).unwrap();
+    for (content, expected) in [
+        (of_another.clone(), "not one of this gateway"),
+        (b"127.0.0.1 localhost\n".to_vec(), "is not a whole file of checkpoints"),
+        ([&mine[..], b"x"].concat(), "is not a whole file of checkpoints"),
+        ([b"hello\n", &mine[..]].concat(), "is not a whole file of checkpoints"),
+    ] {
+        leave(&site.path("a"), &content);
+        let publisher = site.publisher(&["a", "b"]);
+        for _ in 0..2 {
+            assert_eq!(publisher.now().await, Round::Failed);
+        }
+        let told = publisher.told().await;
+        assert!(told[0].as_ref().unwrap().contains(expected), "{told:?}");
+        assert!(!site.path("b").exists() && !signs(&publisher).await, "{expected}");
+        assert_eq!(std::fs::read(site.path("a")).unwrap(), content);
+        // Once the operator has moved it away, it is well.
+        std::fs::remove_file(site.path("a")).unwrap();
+        assert_eq!(publisher.now().await, Round::Done);
+        assert!(signs(&publisher).await && site.path("b").exists());
+        std::fs::remove_file(site.path("b")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_keeps_everything_from_being_signed() {
+    let site = Site::new().await;
+    std::fs::create_dir(site.path("a")).unwrap();
+    let publisher = site.publisher(&["a", "b"]);
+    assert!(!signs(&publisher).await, "not even before the first round");
     assert_eq!(publisher.now().await, Round::Failed);
-    let told = publisher.told().await;
-    assert!(told[0].as_ref().unwrap().contains("not one of this gateway"), "{told:?}");
-    assert!(told[2].as_ref().unwrap().contains("does not end with a checkpoint"), "{told:?}");
-    assert_eq!(sizes(&site.path("b"), &publisher), [1]);
-    assert_eq!(sizes(&site.path("a"), &foreign), [1]);
-    assert_eq!(std::fs::read_to_string(site.path("c")).unwrap(), "127.0.0.1 localhost\n");
-    // Once the operator has moved it away, it is well.
-    std::fs::remove_file(site.path("a")).unwrap();
-    std::fs::remove_file(site.path("c")).unwrap();
+    assert!(publisher.told().await[0].as_ref().unwrap().contains("cannot be read"));
+    assert!(!site.path("b").exists() && !signs(&publisher).await);
+}
+
+/// What is known stays known: later the file is an anchor as others are.
+#[tokio::test]
+async fn a_file_that_is_spoilt_later_holds_up_no_other() {
+    let site = Site::new().await;
+    let publisher = site.publisher(&["a", "b"]);
     assert_eq!(publisher.now().await, Round::Done);
+    let good = std::fs::read(site.path("a")).unwrap();
+    leave(&site.path("a"), &[&good[..], b"x"].concat());
+    site.record().await;
+    assert_eq!(publisher.now().await, Round::Failed);
+    assert_eq!(sizes(&site.path("b"), &publisher), [1, 2]);
+    assert!(publisher.told().await[0].is_some());
+    leave(&site.path("a"), &good);
+    assert_eq!(publisher.now().await, Round::Done);
+    assert_eq!((sizes(&site.path("a"), &publisher), publisher.told().await), (vec![1, 2], vec![None, None]));
+}
+
+/// Whoever may append to the file, and to nothing else, hides nothing.
+#[tokio::test]
+async fn an_older_checkpoint_that_is_appended_again_hides_no_rollback() {
+    let (site, copy) = (Site::new().await, Site::new().await);
+    let publisher = site.publisher(&["a"]);
+    assert_eq!(publisher.now().await, Round::Done);
+    let older = std::fs::read(site.path("a")).unwrap();
+    site.record().await;
+    assert_eq!(publisher.now().await, Round::Done);
+    let all = std::fs::read(site.path("a")).unwrap();
+    leave(&site.path("a"), &[&all[..], &older.repeat(100)].concat());
+    let restarted = site.publisher_of(&copy.journal, &["a", "b"]);
+    assert_eq!(restarted.now().await, Round::Rollback);
+    assert!(!site.path("b").exists());
+}
+
+/// A file whose opening hangs until this value goes.
+struct Hanging(PathBuf);
+
+impl Hanging {
+    fn at(path: PathBuf) -> Self {
+        let _ = std::fs::remove_file(&path);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        Self(path)
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        // For reading and writing it opens at once, and whoever waits for a writer has one.
+        let both = std::fs::OpenOptions::new().read(true).write(true).open(&self.0);
+        std::fs::remove_file(&self.0).unwrap();
+        drop(both);
+    }
+}
+
+/// The look ends soon, so that the test does; nothing depends on how soon.
+const SHORT: Limits = Limits { look: Duration::from_millis(20), publish: LIMITS.publish };
+
+#[tokio::test]
+async fn a_file_that_hangs_at_the_start_is_waited_for_by_all() {
+    let site = Site::new().await;
+    let hanging = Hanging::at(site.path("a"));
+    let publisher = site.publisher(&["a", "b"]);
+    for _ in 0..2 {
+        assert_eq!(publisher.round(SHORT).await, Round::Failed);
+    }
+    assert!(!site.path("b").exists() && !signs(&publisher).await);
+    assert!(publisher.told().await[0].as_ref().unwrap().contains("no answer within 0.02 s"));
+    drop(hanging);
+    // What hung comes to its end, and is looked at anew.
+    publisher.now().await;
+    assert_eq!(publisher.now().await, Round::Done);
+    assert_eq!((sizes(&site.path("a"), &publisher), sizes(&site.path("b"), &publisher)), (vec![1], vec![1]));
+}
+
+#[tokio::test]
+async fn a_file_that_hangs_later_takes_no_time_from_the_others_not_even_at_the_stop() {
+    let site = Site::new().await;
+    let publisher = site.publisher(&["a", "b"]);
+    assert_eq!(publisher.now().await, Round::Done);
+    let _hanging = Hanging::at(site.path("a"));
+    site.record().await;
+    assert_eq!(publisher.round(SHORT).await, Round::Failed);
+    assert_eq!(sizes(&site.path("b"), &publisher), [1, 2]);
+    site.record().await;
+    publisher.last().await;
+    assert_eq!(sizes(&site.path("b"), &publisher), [1, 2, 3]);
 }

@@ -62,16 +62,31 @@ pub enum SignError {
         /// The record that was signed.
         signed: u64,
     },
+    /// A record that a checkpoint speaks of was archived, with records behind it.
+    #[error(
+        "record {signed} was signed, but the journal is archived up to record {archived}, so that only the archive can show that it was this record: run `rootgate journal verify --journal JOURNAL --export ARCHIVE --checkpoint FILE --public-key KEY` with every archive, and if that is well name a new file for checkpoints"
+    )]
+    Archived {
+        /// The record that was signed.
+        signed: u64,
+        /// The last one that was archived.
+        archived: u64,
+    },
+    /// What was signed before is not known yet.
+    #[error(
+        "the file of checkpoints was not read since the start, so that it is not known what was signed before; the log says what keeps it from being read"
+    )]
+    NotRead,
     /// The key cannot sign.
     #[error("the key cannot sign: make another one with `rootgate journal key generate`")]
     Key,
 }
 
 impl SignError {
-    /// Whether the journal is not the one that was signed, which no retry mends.
+    /// Whether the journal is not the one that was signed, or cannot show it, which no retry mends.
     #[must_use]
     pub const fn is_rollback(&self) -> bool {
-        matches!(self, Self::Cut { .. } | Self::Replaced { .. })
+        matches!(self, Self::Cut { .. } | Self::Replaced { .. } | Self::Archived { .. })
     }
 }
 
@@ -135,7 +150,7 @@ pub enum AnchorFileError {
         mode: u32,
     },
     /// It does not hold checkpoints, or not as they were written.
-    #[error("{} does not end with a checkpoint ({why}): name another file, and keep this one as evidence if it was one of checkpoints", .path.display())]
+    #[error("{} is not a whole file of checkpoints ({why}): name another file, and keep this one as evidence if it was one of checkpoints", .path.display())]
     NotCheckpoints {
         /// The file.
         path: PathBuf,

@@ -2,11 +2,14 @@
 //!
 //! Each note is appended whole and synced, with a blank line behind it. A note whose writing broke off, because the
 //! machine died or its volume filled up, ends without that line. It was never told of as published, so the next
-//! append cuts it off first; if it may not (`chattr +a`), it says so. Nothing that is whole is ever changed.
+//! append cuts it off first; if it may not (`chattr +a`), it says so. Nothing that is whole is ever changed, for which the
+//! file is locked (flock) from before its end is looked at until the note is synced: other processes may append too.
+//!
+//! What was signed last is the note of the largest size, wherever it stands: whoever can append can repeat an older one.
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -15,11 +18,14 @@ use std::{
 use tokio::sync::Mutex;
 
 use super::{
-    AnchorFileError, Malformed, SignedNote,
+    AnchorFileError, Checkpoint, Malformed, SignedNote,
     key_file::{MODE_OTHERS, sync_directory},
     series,
 };
 use crate::types::NoteName;
+
+/// Large enough that a file of a gigabyte is read at the speed of its disk.
+const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Owner only: whoever can write it can take checkpoints away.
 const MODE: u32 = 0o600;
@@ -34,7 +40,16 @@ pub struct AnchorFile {
     path: PathBuf,
     origin: NoteName,
     /// A disk that hangs holds one thread, and not one more for each try.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<Mutex<SoFar>>,
+}
+
+/// What was read of a file.
+#[derive(Clone, Debug, Default)]
+struct SoFar {
+    /// Where the last whole note ended.
+    whole: u64,
+    /// The note of the largest size, and what it says.
+    latest: Option<(Checkpoint, SignedNote)>,
 }
 
 impl AnchorFile {
@@ -44,34 +59,32 @@ impl AnchorFile {
         Self { path, origin, turn: Arc::default() }
     }
 
-    /// The last whole note; none if the file is not there or empty.
+    /// Of all notes that are whole, the one that speaks of the most records; none if the file is not there or empty. Reads
+    /// the whole file the first time, as a stream, and then what was appended. Who signed it is for the caller to check.
     ///
     /// # Errors
-    /// It cannot be read, or does not hold checkpoints.
-    pub async fn newest(&self) -> Result<Option<SignedNote>, AnchorFileError> {
-        self.in_background("read", newest).await
+    /// It cannot be read, or does not hold checkpoints, and nothing else.
+    pub async fn latest(&self) -> Result<Option<SignedNote>, AnchorFileError> {
+        self.in_background("read", latest).await
     }
 
-    /// Appends a note and makes it durable.
+    /// Appends a note and makes it durable. If it is the last one already, that is made durable.
     ///
     /// # Errors
     /// It cannot be written, and is not in the file then; or the file does not hold checkpoints.
     pub async fn append(&self, note: &SignedNote) -> Result<(), AnchorFileError> {
-        let text = series::appended(note);
-        self.in_background("written", move |path, origin| append(path, origin, &text)).await
+        let note = note.clone();
+        self.in_background("written", move |path, origin, _| append(path, origin, &note)).await
     }
 
     async fn in_background<T: Send + 'static>(
         &self,
         doing: &'static str,
-        act: impl FnOnce(&Path, &NoteName) -> Result<T, Fault> + Send + 'static,
+        act: impl FnOnce(&Path, &NoteName, &mut SoFar) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, AnchorFileError> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let mut turn = Arc::clone(&self.turn).lock_owned().await;
         let (path, origin) = (self.path.clone(), self.origin.clone());
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            act(&path, &origin)
-        });
+        let done = tokio::task::spawn_blocking(move || act(&path, &origin, &mut turn));
         let done = done.await.unwrap_or_else(|error| Err(Fault::Io(io::Error::other(error))));
         done.map_err(|fault| fault.of(&self.path, doing))
     }
@@ -95,6 +108,15 @@ impl From<Malformed> for Fault {
     }
 }
 
+impl From<series::NotesFault> for Fault {
+    fn from(fault: series::NotesFault) -> Self {
+        match fault {
+            series::NotesFault::Io(error) => Self::Io(error),
+            series::NotesFault::Malformed(why) => Self::NotCheckpoints(why),
+        }
+    }
+}
+
 impl Fault {
     fn of(self, path: &Path, doing: &'static str) -> AnchorFileError {
         let path = path.to_owned();
@@ -106,31 +128,87 @@ impl Fault {
     }
 }
 
-fn newest(path: &Path, origin: &NoteName) -> Result<Option<SignedNote>, Fault> {
-    match File::open(path) {
-        Ok(mut file) => Ok(Tail::read(&mut file, origin)?.newest),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+fn latest(path: &Path, origin: &NoteName, so_far: &mut SoFar) -> Result<Option<SignedNote>, Fault> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            *so_far = SoFar::default();
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if file.metadata()?.len() < so_far.whole {
+        *so_far = SoFar::default();
+    }
+    if let Err(fault) = so_far.on(&mut file, origin) {
+        if so_far.whole == 0 || !matches!(fault, Fault::NotCheckpoints(_)) {
+            return Err(fault);
+        }
+        // Another file may be in its place.
+        *so_far = SoFar::default();
+        so_far.on(&mut file, origin)?;
+    }
+    Ok(so_far.latest.as_ref().map(|(_, note)| note.clone()))
+}
+
+impl SoFar {
+    /// Takes in what is behind that which was read.
+    fn on(&mut self, file: &mut File, origin: &NoteName) -> Result<(), Fault> {
+        file.seek(SeekFrom::Start(self.whole))?;
+        let mut notes = series::Notes::new(BufReader::with_capacity(BUFFER_BYTES, file));
+        let mut read = self.clone();
+        while let Some(note) = notes.next()? {
+            read.take(note)?;
+        }
+        if !may_be_half_written(notes.rest(), origin) {
+            return Err(NOT_THE_BEGINNING.into());
+        }
+        read.whole += notes.whole();
+        *self = read;
+        Ok(())
+    }
+
+    fn take(&mut self, note: &str) -> Result<(), Malformed> {
+        let note: SignedNote = note.parse()?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        match &self.latest {
+            Some((latest, _)) if latest.size == checkpoint.size && latest.hash != checkpoint.hash => {
+                Err(Malformed("two of its checkpoints speak of the same record, and do not agree"))
+            }
+            Some((latest, _)) if latest.size >= checkpoint.size => Ok(()),
+            _ => {
+                self.latest = Some((checkpoint, note));
+                Ok(())
+            }
+        }
     }
 }
 
-fn append(path: &Path, origin: &NoteName, text: &str) -> Result<(), Fault> {
+fn append(path: &Path, origin: &NoteName, note: &SignedNote) -> Result<(), Fault> {
     let (mut file, is_new) = open(path)?;
     let mode = file.metadata()?.permissions().mode() & 0o777;
     if mode & MODE_OTHERS != 0 {
         return Err(Fault::Exposed(mode));
     }
-    let Tail { whole, length, .. } = Tail::read(&mut file, origin)?;
-    if whole < length {
-        file.set_len(whole)?;
+    // Until it is closed.
+    file.lock()?;
+    let Tail { newest, whole, length } = Tail::read(&mut file, origin)?;
+    if newest.as_ref() == Some(note) && whole == length {
+        // Whoever wrote it may have failed to make it durable.
+        file.sync_all()?;
+    } else {
+        if whole < length {
+            file.set_len(whole)?;
+        }
+        let written = file.write_all(series::appended(note).as_bytes()).and_then(|()| file.sync_all());
+        if let Err(error) = written {
+            // The next append would cut it off too.
+            let _ = file.set_len(whole);
+            return Err(error.into());
+        }
     }
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        // The next append would cut it off too.
-        let _ = file.set_len(whole);
-        return Err(error.into());
-    }
-    if is_new {
+    // The same of its name, if this is what failed the last time.
+    if is_new || whole == 0 || newest.as_ref() == Some(note) {
         sync_directory(path)?;
     }
     Ok(())
@@ -144,6 +222,9 @@ fn open(path: &Path) -> io::Result<(File, bool)> {
         created => Ok((created?, true)),
     }
 }
+
+const NOT_THE_BEGINNING: Malformed =
+    Malformed("what is behind its last whole checkpoint is not the beginning of another one");
 
 /// The end of the file.
 struct Tail {
@@ -163,9 +244,7 @@ impl Tail {
         let last = series::last_whole(&bytes);
         let rest = bytes.get(last.map_or(0, |(_, end)| end)..).unwrap_or_default();
         if !may_be_half_written(rest, origin) {
-            return Err(
-                Malformed("what is behind its last whole checkpoint is not the beginning of another one").into()
-            );
+            return Err(NOT_THE_BEGINNING.into());
         }
         let Some((note, end)) = last else { return Ok(Self { newest: None, whole: 0, length }) };
         let text = bytes.get(note..end.saturating_sub(1)).unwrap_or_default();

@@ -8,8 +8,19 @@ use crate::store::{self, Location, Snapshot, StoreError};
 pub(in super::super) struct End {
     /// The last record.
     pub head: Option<Position>,
-    /// Stored hashes of the records that were asked for, in their order; none of those that are not there.
-    pub hashes: Vec<Option<RecordHash>>,
+    /// What is stored of the records that were asked for, in their order.
+    pub found: Vec<Found>,
+}
+
+/// What is stored of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Found {
+    /// Nothing, or no hash.
+    Nothing,
+    /// Its hash.
+    Hash(RecordHash),
+    /// That it was archived, with everything up to the record of this index. What it was, only the archive says.
+    Archived(u64),
 }
 
 impl Journal {
@@ -39,26 +50,30 @@ async fn find_end(
 ) -> Result<End, ReadError> {
     let failed = |error: StoreError| ReadError::Unreadable(error.opening(location));
     let last = snapshot.last(2).await.map_err(failed)?;
-    let head = check_head(&last).map_err(|(index, what)| failed(StoreError::damaged(index, what)))?;
-    let mut hashes = Vec::with_capacity(signed.len());
+    let head = check_head(&last).map_err(|(index, _)| ReadError::Tampered {
+        index: u64::try_from(index).unwrap_or_default(),
+        what: "is damaged, or does not follow from the record before it",
+    })?;
+    let mut found = Vec::with_capacity(signed.len());
     for expectation in signed {
-        hashes.push(stored(&mut *snapshot, *expectation).await.map_err(failed)?);
+        found.push(stored(&mut *snapshot, *expectation).await.map_err(failed)?);
     }
     snapshot.close().await.map_err(failed)?;
-    Ok(End { head, hashes })
+    Ok(End { head, found })
 }
 
-/// The hash that is stored for this record.
-async fn stored(snapshot: &mut dyn Snapshot, signed: Expectation) -> Result<Option<RecordHash>, StoreError> {
-    let Ok(index) = i64::try_from(signed.index) else { return Ok(None) };
+/// What is stored of this record. Whoever owns the tables wrote what they say of archives: it vouches for no record but the
+/// one whose hash it holds.
+async fn stored(snapshot: &mut dyn Snapshot, signed: Expectation) -> Result<Found, StoreError> {
+    let Ok(index) = i64::try_from(signed.index) else { return Ok(Found::Nothing) };
+    let hash = |hash: Option<RecordHash>| hash.map_or(Found::Nothing, Found::Hash);
     let found = snapshot.records(index, 1).await?;
     if let Some(record) = found.first().filter(|record| record.index == index) {
-        return Ok(record.hash);
+        return Ok(hash(record.hash));
     }
     Ok(match snapshot.archived().await? {
-        Some((last, hash)) if last == index => hash,
-        // It is kept elsewhere, where `verify` holds it against the checkpoint.
-        Some((last, _)) if last > index => Some(signed.hash),
-        _ => None,
+        Some((last, stored)) if last == index => hash(stored),
+        Some((last, _)) if last > index => Found::Archived(u64::try_from(last).unwrap_or_default()),
+        _ => Found::Nothing,
     })
 }

@@ -1,8 +1,12 @@
 //! Files of checkpoints: one, or many that were appended, each followed by a blank line.
 
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::{self, BufRead, Read as _},
+    path::Path,
+};
 
-use super::{AnchorFileError, Malformed, SignedNote};
+use super::{AnchorFileError, Malformed, NOTE_BYTES_MAX, SignedNote};
 
 /// Largest file of checkpoints that is read whole: a checkpoint a minute for two years.
 pub const ANCHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
@@ -54,6 +58,72 @@ fn end_of_first(text: &str) -> Option<usize> {
         at += line.len();
     }
     None
+}
+
+/// Notes as they are appended, read one after the other from a file of any size. Never holds more than one.
+pub(super) struct Notes<R> {
+    reader: R,
+    note: Vec<u8>,
+    /// Bytes of the notes that were whole, with their blank lines.
+    whole: u64,
+    /// Whether the next line begins a note.
+    is_done: bool,
+}
+
+/// Why there is no next note.
+pub(super) enum NotesFault {
+    Io(io::Error),
+    Malformed(Malformed),
+}
+
+impl<R: BufRead> Notes<R> {
+    pub(super) const fn new(reader: R) -> Self {
+        Self { reader, note: Vec::new(), whole: 0, is_done: false }
+    }
+
+    /// The next whole note, without the blank line behind it; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<&str>, NotesFault> {
+        if std::mem::take(&mut self.is_done) {
+            self.note.clear();
+        }
+        let mut is_signature = false;
+        loop {
+            let begin = self.note.len();
+            let room = (NOTE_BYTES_MAX + 2).saturating_sub(begin) as u64;
+            let read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.note).map_err(NotesFault::Io)?;
+            let line = self.note.get(begin..).unwrap_or_default();
+            if line == b"\n" && is_signature {
+                self.whole += self.note.len() as u64;
+                self.note.truncate(begin);
+                self.is_done = true;
+                let not_text = |_| NotesFault::Malformed(Malformed("it is not UTF-8"));
+                return std::str::from_utf8(&self.note).map(Some).map_err(not_text);
+            }
+            if self.note.len() > NOTE_BYTES_MAX {
+                return Err(NotesFault::Malformed(Malformed("a note has at most 128 KiB")));
+            }
+            if read == 0 {
+                return Ok(None);
+            }
+            is_signature = line.starts_with(SIGNATURE.as_bytes());
+        }
+    }
+
+    /// What is behind the last whole note, once there is none left.
+    pub(super) fn rest(&self) -> &[u8] {
+        if self.is_done { &[] } else { &self.note }
+    }
+
+    /// Bytes of the whole notes that were read.
+    pub(super) const fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// Bytes of memory that it takes.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.note.capacity()
+    }
 }
 
 /// A note as it is appended.

@@ -5,15 +5,16 @@ use std::{io::Write, path::PathBuf, process::ExitCode, sync::Arc};
 use clap::{Args, value_parser};
 
 use super::{super::archive, CommandError};
-use crate::{clock::SystemClock, store::Location};
+use crate::{clock::SystemClock, store::Location, types::hex};
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   Move the first million records into a file:
     rootgate journal archive --journal journal.db --until 1000000 --output journal-1.jsonl
-  Check file and journal together afterwards:
-    rootgate journal verify --export journal-1.jsonl
-    rootgate journal verify --journal journal.db";
+  Check the file and what is left as one journal, before the file goes to where it is kept:
+    rootgate journal verify --journal journal.db --export journal-1.jsonl
+  After a second archive, with all of them in their order:
+    rootgate journal verify --journal journal.db --export journal-1.jsonl --export journal-2.jsonl";
 
 /// Arguments of `archive`.
 #[derive(Clone, Debug, Args)]
@@ -34,6 +35,6 @@ pub(super) async fn run_archive(arguments: &ArchiveArguments, out: &mut dyn Writ
     let archived = archive(&journal.into(), Arc::new(SystemClock), *until, output).await?;
     writeln!(out, "archived: records {} to {} in {}", archived.first, archived.last.index, output.display())?;
     writeln!(out, "last record: {}", archived.last)?;
-    writeln!(out, "SHA-256 of the file: {}", archived.file_sha256)?;
+    writeln!(out, "SHA-256 of the file: {}", hex(&archived.file_sha256))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -150,10 +150,10 @@ pub(super) async fn run_sign(arguments: &SignArguments, out: &mut dyn Write) -> 
         return Ok(ExitCode::SUCCESS);
     };
     let anchor = AnchorFile::new(path.clone(), origin);
-    if let Some(newest) = anchor.newest().await? {
-        let unproven =
-            |source| UnprovenCheckpoint { path: path.clone(), which: "the last checkpoint".to_owned(), source };
-        checkpointer.continue_from(&newest).await.map_err(unproven)?;
+    if let Some(latest) = anchor.latest().await? {
+        let which = "the checkpoint of the most records".to_owned();
+        let unproven = |source| UnprovenCheckpoint { path: path.clone(), which, source };
+        checkpointer.continue_from(&latest).await.map_err(unproven)?;
     }
     anchor.append(&checkpointer.sign_at(&arguments.journal).await?).await?;
     Ok(ExitCode::SUCCESS)

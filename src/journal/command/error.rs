@@ -77,12 +77,19 @@ impl CommandError {
             | Self::Backup(ReadError::Tampered { .. })
             | Self::Journal(VerifyError::Tampered { .. })
             | Self::Export(ExportError::Tampered { .. })
-            | Self::Unarchived(ArchiveError::Nothing { .. } | ArchiveError::File(_) | ArchiveError::Append(_))
+            | Self::Unarchived(
+                ArchiveError::Nothing { .. }
+                | ArchiveError::File(_)
+                | ArchiveError::Append(_)
+                | ArchiveError::Read(ReadError::Tampered { .. }),
+            )
             | Self::NotWritten(_)
             | Self::Interrupted
             | Self::Output(_) => true,
             Self::Unproven(unproven) => matches!(unproven.source, CheckpointError::BadSignature(_)),
-            Self::Unsigned(error) => error.is_rollback(),
+            Self::Unsigned(error) => {
+                error.is_rollback() || matches!(error, SignError::Journal(ReadError::Tampered { .. }))
+            }
             Self::Backup(_)
             | Self::Journal(_)
             | Self::Export(_)

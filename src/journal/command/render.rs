@@ -40,7 +40,12 @@ pub(super) fn verified(out: &mut dyn Write, verified: &Verified, against: Agains
         let operation_id = printable(&intent.operation_id);
         writeln!(out, "{NOTE}without outcome{NOTE:#}: intent {} of operation {operation_id}", intent.index)?;
     }
-    if receipts + checkpoints == 0 {
+    let not_checked = verified.checkpoints_not_checked;
+    if not_checked > 0 {
+        let note = "checkpoints are of archived records: give the archives with --export to check them";
+        writeln!(out, "{NOTE}note{NOTE:#}: {not_checked} {note}")?;
+    }
+    if receipts as u64 + checkpoints as u64 <= not_checked {
         let note = "no receipt was given: records cut off at the end would not be noticed (--expect INDEX:HASH, or --checkpoint FILE)";
         writeln!(out, "{NOTE}note{NOTE:#}: {note}")?;
     }
@@ -61,6 +66,7 @@ pub(super) fn verified_json(out: &mut dyn Write, verified: &Verified, against: A
         "after": verified.after.map(|after| after.to_string()),
         "receipts": against.receipts,
         "checkpoints": against.checkpoints,
+        "checkpoints_not_checked": verified.checkpoints_not_checked,
         "head": head,
         "open_intents": open.collect::<Vec<_>>(),
         "interrupted": verified.interrupted,

@@ -1,3 +1,4 @@
+mod archive;
 mod checkpoint;
 mod export;
 mod tail;

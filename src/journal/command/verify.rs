@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     super::{
         Expectation, ExportError, ExportSource, Verified, VerifyError,
-        verify::{verify_exports, verify_watched},
+        verify::{Evidence, read_archives, verify_behind, verify_exports, verify_watched},
     },
     Against, CheckpointArguments, CommandError,
     progress::Progress,
@@ -20,13 +20,14 @@ use crate::store::Location;
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArguments {
     /// The journal's file, or the postgresql:// URL of its database
-    #[arg(long, value_name = "FILE|URL", required_unless_present = "export", conflicts_with = "export")]
+    #[arg(long, value_name = "FILE|URL", required_unless_present = "export")]
     pub journal: Option<Location>,
-    /// An export as JSONL, - for standard input; may be given several times, for segments in their order
+    /// An export as JSONL, - for standard input; may be given several times, for segments in their order. With --journal:
+    /// its archives, which the journal must go on behind
     #[arg(long, value_name = "FILE")]
     pub export: Vec<PathBuf>,
     /// Receipt of the record before the first of the exports, where they do not begin with record 1
-    #[arg(long, value_name = "INDEX:HASH", requires = "export", conflicts_with = "journal")]
+    #[arg(long, value_name = "INDEX:HASH", requires = "export")]
     pub after: Option<Expectation>,
     /// Receipt of a record that must be there; may be given several times
     #[arg(long, value_name = "INDEX:HASH")]
@@ -42,13 +43,10 @@ pub struct VerifyArguments {
 pub(super) async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write) -> Result<ExitCode, CommandError> {
     let (checkpoints, signed) = arguments.checkpoints.expectations()?;
     let against = Against { receipts: arguments.expect.len(), checkpoints };
-    let expect = [&arguments.expect[..], &signed].concat();
+    let evidence = Evidence { receipts: &arguments.expect, checkpoints: &signed };
     let mut progress = Progress::on_terminal("verifying");
     let mut watch = |records| progress.tell(records);
-    let result = match &arguments.journal {
-        Some(journal) => verify_watched(journal, &expect, &mut watch).await.map_err(CommandError::from),
-        None => verify_exports(&sources(arguments), arguments.after, &expect, &mut watch).map_err(CommandError::from),
-    };
+    let result = verified(arguments, evidence, &mut watch).await;
     progress.clear();
     match result {
         Ok(verified) => good(&verified, against, arguments.json, out),
@@ -59,6 +57,25 @@ pub(super) async fn run_verify(arguments: &VerifyArguments, out: &mut dyn Write)
             bad(&Bad { place: place.as_ref(), index, fault: &fault }, arguments, out)
         }
         Err(error) => Err(error),
+    }
+}
+
+async fn verified(
+    arguments: &VerifyArguments,
+    evidence: Evidence<'_>,
+    watch: &mut (dyn FnMut(u64) + Send),
+) -> Result<Verified, CommandError> {
+    let (files, after) = (sources(arguments), arguments.after);
+    match &arguments.journal {
+        Some(journal) if files.is_empty() => Ok(verify_watched(journal, evidence, watch).await?),
+        Some(journal) => {
+            let archives = read_archives(&files, after, evidence, watch)?;
+            Ok(verify_behind(archives, journal, watch).await?)
+        }
+        None => {
+            let expect = [evidence.receipts, evidence.checkpoints].concat();
+            Ok(verify_exports(&files, after, &expect, watch)?)
+        }
     }
 }
 

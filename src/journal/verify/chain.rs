@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{Fault, OpenIntent, Verified, backups::Backups};
+use super::{Ends, Evidence, Fault, OpenIntent, Verified, archives::Archives, backups::Backups};
 use crate::journal::{
     Expectation, Position, RecordHash,
     record::{Change, Facts},
@@ -16,8 +16,13 @@ pub(super) struct Chain {
     open: BTreeMap<u64, String>,
     /// Intents of before the first record whose end was read.
     closed_before: BTreeSet<u64>,
+    /// Whether an intent of before the first record can have been open there.
+    may_be_open_before: bool,
     interrupted: u64,
     backups: Backups,
+    archives: Archives,
+    /// Checkpoints of records before the first one.
+    not_checked: u64,
     /// Hashes that receipts say, by index.
     receipts: HashMap<u64, Vec<RecordHash>>,
 }
@@ -34,8 +39,11 @@ impl Chain {
             head: None,
             open: BTreeMap::new(),
             closed_before: BTreeSet::new(),
+            may_be_open_before: true,
             interrupted: 0,
             backups: Backups::default(),
+            archives: Archives::default(),
+            not_checked: 0,
             receipts,
         }
     }
@@ -48,6 +56,39 @@ impl Chain {
             Some(index) => Err((*index, Fault::BeforeSegment)),
             None => Ok(chain),
         }
+    }
+
+    /// The same, but checkpoints of records before are counted only: a file of checkpoints holds those of all times.
+    pub(super) fn segment(before: Expectation, evidence: Evidence<'_>) -> Result<Self, (u64, Fault)> {
+        let here = evidence.checkpoints.iter().filter(|checkpoint| checkpoint.index >= before.index);
+        let expect: Vec<Expectation> = evidence.receipts.iter().chain(here.clone()).copied().collect();
+        let not_checked = (evidence.checkpoints.len() - here.count()) as u64;
+        Ok(Self { not_checked, ..Self::after(before, &expect)? })
+    }
+
+    /// The same of a journal whose records up to this one are archived. None of them is an open intent then, since those are
+    /// never archived.
+    pub(super) fn behind_archive(last: Expectation, evidence: Evidence<'_>) -> Result<Self, (u64, Fault)> {
+        let mut chain = Self { may_be_open_before: false, ..Self::segment(last, evidence)? };
+        chain.archives.expect(last);
+        Ok(chain)
+    }
+
+    /// Goes on with a journal behind its archives, which were read.
+    pub(super) fn go_on_behind(&mut self, archived: Option<Expectation>) -> Result<(), (u64, Fault)> {
+        let read = self.last();
+        match archived {
+            Some(last) if last == read => {
+                self.archives.expect(last);
+                Ok(())
+            }
+            _ => Err((self.next_index(), Fault::Archives(Box::new(Ends { read, archived })))),
+        }
+    }
+
+    /// What is known of archives.
+    pub(super) const fn archives(&mut self) -> &mut Archives {
+        &mut self.archives
     }
 
     /// Index of the record that has to come next.
@@ -81,12 +122,18 @@ impl Chain {
         }
         self.count(index, &facts)?;
         self.backups.count(&facts)?;
+        if facts.event == "Archived" {
+            self.archives.count(text)?;
+        }
         self.head = Some(Position { index, hash, recorded_at: facts.recorded_at });
         Ok(())
     }
 
-    /// Whether each receipt's record was there.
+    /// Whether each receipt's record was there, and one for each thing that a record has to say.
     pub(super) fn check_end(&self) -> Result<(), (u64, Fault)> {
+        if let Some(last) = self.archives.unvouched() {
+            return Err((last.index, Fault::Archive));
+        }
         self.receipts.keys().max().map_or(Ok(()), |index| Err((self.next_index(), Fault::Cut(*index))))
     }
 
@@ -109,11 +156,12 @@ impl Chain {
             head: self.head,
             open_intents: open_intents.collect(),
             interrupted: self.interrupted,
+            checkpoints_not_checked: self.not_checked,
         }
     }
 
     /// The record that the next one follows.
-    fn last(&self) -> Expectation {
+    pub(super) fn last(&self) -> Expectation {
         let read = self.head.map(Expectation::from).or(self.after);
         read.unwrap_or(Expectation { index: 0, hash: RecordHash::ZERO })
     }
@@ -146,7 +194,7 @@ impl Chain {
     /// Whether this intent was open, as far as can be known: what was opened before a segment begins is not in it.
     fn close(&mut self, intent_index: u64, operation_id: &str) -> bool {
         if self.after.is_some_and(|after| intent_index <= after.index) {
-            return self.closed_before.insert(intent_index);
+            return self.may_be_open_before && self.closed_before.insert(intent_index);
         }
         let is_open = self.open.get(&intent_index).is_some_and(|open| open == operation_id);
         is_open && self.open.remove(&intent_index).is_some()

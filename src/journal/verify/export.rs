@@ -3,12 +3,17 @@
 use std::{
     fmt,
     fs::File,
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Read},
     path::PathBuf,
 };
 
-use super::{Fault, Verified, chain::Chain, lines::Lines};
-use crate::journal::{Expectation, record::Facts};
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::{Evidence, Fault, Verified, archives::ArchiveFile, chain::Chain, lines::Lines};
+use crate::{
+    journal::{Expectation, record::Facts},
+    types::hex,
+};
 
 /// A JSONL export, or a segment of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,25 +83,76 @@ pub fn verify_exports(
     expect: &[Expectation],
     watch: &mut dyn FnMut(u64),
 ) -> Result<Verified, ExportError> {
-    let nowhere = |(index, fault)| ExportError::Tampered { place: None, index, fault };
     let mut chain = match after {
         Some(before) => Chain::after(before, expect).map_err(nowhere)?,
         None => Chain::new(expect),
     };
     let mut read = 0;
     for source in exports {
-        let unreadable = |cause| ExportError::Unreadable { name: source.clone(), cause };
-        match source {
-            ExportSource::StandardInput => follow_all(source, io::stdin().lock(), &mut chain, &mut read, watch)?,
-            ExportSource::File(path) => {
-                let file = File::open(path).map_err(unreadable)?;
-                let reader = BufReader::with_capacity(BUFFER_BYTES, file);
-                follow_all(source, reader, &mut chain, &mut read, watch)?;
-            }
-        }
+        follow_source(source, None, &mut chain, &mut read, watch)?;
     }
     chain.check_end().map_err(nowhere)?;
     Ok(chain.verified())
+}
+
+/// Reads the archives of a journal in the same way; the journal goes on behind them.
+pub(super) fn read_archives(
+    files: &[ExportSource],
+    after: Option<Expectation>,
+    evidence: Evidence<'_>,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Chain, ExportError> {
+    let mut chain = match after {
+        Some(before) => Chain::segment(before, evidence).map_err(nowhere)?,
+        None => Chain::new(&[evidence.receipts, evidence.checkpoints].concat()),
+    };
+    let mut read = 0;
+    for source in files {
+        let first = chain.next_index();
+        let mut context = Context::new(&SHA256);
+        follow_source(source, Some(&mut context), &mut chain, &mut read, watch)?;
+        let file = ArchiveFile { first, last: chain.last(), sha256: hex(context.finish().as_ref()) };
+        chain.archives().add(file);
+    }
+    Ok(chain)
+}
+
+fn nowhere((index, fault): (u64, Fault)) -> ExportError {
+    ExportError::Tampered { place: None, index, fault }
+}
+
+fn follow_source(
+    source: &ExportSource,
+    context: Option<&mut Context>,
+    chain: &mut Chain,
+    read: &mut u64,
+    watch: &mut dyn FnMut(u64),
+) -> Result<(), ExportError> {
+    let inner: Box<dyn Read> = match source {
+        ExportSource::StandardInput => Box::new(io::stdin().lock()),
+        ExportSource::File(path) => {
+            let file = File::open(path);
+            Box::new(file.map_err(|cause| ExportError::Unreadable { name: source.clone(), cause })?)
+        }
+    };
+    let reader = BufReader::with_capacity(BUFFER_BYTES, Hashing { inner, context });
+    follow_all(source, reader, chain, read, watch)
+}
+
+/// Hashes what passes, if that is asked for.
+struct Hashing<'a> {
+    inner: Box<dyn Read>,
+    context: Option<&'a mut Context>,
+}
+
+impl Read for Hashing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Some(context) = &mut self.context {
+            context.update(buffer.get(..read).unwrap_or_default());
+        }
+        Ok(read)
+    }
 }
 
 fn follow_all(

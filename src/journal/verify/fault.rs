@@ -1,6 +1,11 @@
 //! What can be wrong with a record.
 
-use crate::{clock::Timestamp, journal::RecordHash};
+use std::fmt::{self, Display};
+
+use crate::{
+    clock::Timestamp,
+    journal::{Expectation, RecordHash},
+};
 
 /// What is wrong with a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +62,7 @@ pub enum Fault {
     Cut(u64),
     /// Somebody holds a receipt of a record that is not part of this segment.
     #[error(
-        "comes before this segment, and there is a receipt for it: give the earlier segments too, or leave that receipt out"
+        "comes before this segment, and there is a receipt for it: give the archives or earlier segments too (--export), or leave that receipt out"
     )]
     BeforeSegment,
     /// The list of open intents differs from the records.
@@ -72,10 +77,44 @@ pub enum Fault {
     /// The record before the first one that is there is not one that was archived.
     #[error("the records up to here are said to be archived, but no record says so: they were removed")]
     Archive,
+    /// The journal does not go on where the archives end.
+    #[error(
+        "does not follow: {0}: give all its archives and no other files, in their order; if you did, one of them or the journal was changed"
+    )]
+    Archives(Box<Ends>),
+    /// A file is another one than the record of it says.
+    #[error(
+        "it says that records {first} to {last} are archived, and their file is another one: it was changed, or was not written by `rootgate journal archive`"
+    )]
+    ArchiveFile {
+        /// Index of the first record of the file.
+        first: u64,
+        /// Index of the last one.
+        last: u64,
+    },
     /// A policy was put in.
     #[error("a policy is stored for it, but it is no backup")]
     StrayBackup,
     /// The database itself is damaged there.
     #[error("the database cannot be read there: {0}")]
     Corrupt(String),
+}
+
+/// Where archives end, and where the journal goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The last record of the last file.
+    pub read: Expectation,
+    /// The last one that the journal says is archived; none if it says so of none.
+    pub archived: Option<Expectation>,
+}
+
+impl Display for Ends {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the files end with record {}, and ", self.read)?;
+        match self.archived {
+            Some(last) => write!(f, "the journal goes on behind record {last}"),
+            None => f.write_str("nothing of the journal is archived"),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     journal::{
-        AppendError, Event, Expectation, InterruptedIntent, LEASE, Position,
+        AppendError, Archived, Event, InterruptedIntent, LEASE, Position,
         open::check_head,
         record::{Effect, Encoded, Oversize, encode},
     },
@@ -84,8 +84,8 @@ pub(in crate::journal) enum Chore {
     ExpireBackups(Timestamp),
     /// Forgets some of the requests that were recorded before this moment.
     ForgetRequests(Timestamp),
-    /// Says that everything up to this record is kept elsewhere.
-    Archive(Expectation),
+    /// Says that everything up to this record is kept elsewhere, and where.
+    Archive(Archived),
     /// Deletes some of the records that are kept elsewhere.
     Prune,
 }
@@ -222,7 +222,13 @@ impl Writer {
         let told = match chore {
             Chore::None | Chore::Probe => return Ok(()),
             Chore::Leave => return transaction.renew(&self.instance, Duration::ZERO).await,
-            Chore::Archive(last) => return transaction.archive(last.index, last.hash).await,
+            Chore::Archive(archived) => {
+                transaction.archive(archived.last.index, archived.last.hash).await?;
+                let told = encode(&archived.event(), Oversize::Refuse);
+                let encoded = told.map_err(|error| StoreError::new(error.to_string()))?;
+                draft.add(transaction, [(&encoded, false)]).await?;
+                return Ok(());
+            }
             Chore::Prune => {
                 written.deleted = transaction.prune(chore.deletes_at_most()).await?;
                 return Ok(());

@@ -20,7 +20,11 @@ async fn without_a_key_it_says_what_is_missing_and_is_recorded() {
         "CHECKPOINTS_NOT_CONFIGURED",
     );
     let help = refusal.status.get_details_help().unwrap();
-    assert!(help.links[0].description.contains("[journal.checkpoint]"), "{help:?}");
+    let description = &help.links[0].description;
+    let (section, place) = ("[journal.checkpoint]", "docs/JOURNAL.md, \"Publishing\"");
+    assert!(description.contains(section) && description.contains(place), "{help:?}");
+    let named = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/JOURNAL.md")).unwrap();
+    assert!(named.split("### Publishing\n").nth(1).unwrap().contains(section));
     let records = world.records().await;
     let [.., intent, outcome] = records.as_slice() else { panic!("two records") };
     assert_eq!((intent.event(), intent.text("operation")), ("Intent", "GetCheckpoint"));

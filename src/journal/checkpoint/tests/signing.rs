@@ -40,7 +40,8 @@ async fn a_last_record_that_is_damaged_is_not_signed() {
     let last = journal.append(started()).await.unwrap();
     forge(&fixture.path, "UPDATE records SET body = replace(body, '0.1.0', '0.2.0') WHERE idx = 2").await;
     let error = checkpointer().sign_head(&journal).await.unwrap_err();
-    assert!(error.to_string().contains("is damaged at record 2"), "{error}");
+    assert!(matches!(error, SignError::Journal(ReadError::Tampered { index: 2, .. })), "{error}");
+    assert!(error.to_string().contains("record 2 is damaged"), "{error}");
     assert_eq!(last.index, 2);
 }
 
@@ -127,4 +128,75 @@ async fn an_older_checkpoint_of_another_journal_is_a_contradiction_too() {
     checkpointer.sign_head(&journal).await.unwrap();
     checkpointer.continue_from(&of_other).await.unwrap();
     assert!(matches!(checkpointer.sign_head(&journal).await, Err(SignError::Replaced { signed: 1 })));
+}
+
+impl Checkpointer {
+    /// The process after this one.
+    fn restarted(&self) -> Self {
+        Self::new(self.key.secret_text().unwrap().parse().unwrap(), origin())
+    }
+}
+
+#[tokio::test]
+async fn of_what_was_shown_the_latest_counts() {
+    let fixture = Fixture::new();
+    let Opened { journal, .. } = fixture.open().await;
+    let before = checkpointer();
+    journal.append(started()).await.unwrap();
+    let old = before.sign_head(&journal).await.unwrap();
+    journal.append(started()).await.unwrap();
+    let new = before.sign_head(&journal).await.unwrap();
+    forge(&fixture.path, "DELETE FROM records WHERE idx = 2").await;
+    let restarted = before.restarted();
+    for note in [&new, &old] {
+        restarted.continue_from(note).await.unwrap();
+        let error = restarted.sign_head(&journal).await.unwrap_err();
+        assert!(matches!(error, SignError::Cut { signed: 2, found: 1 }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_signed_while_it_is_not_known_what_was() {
+    let fixture = Fixture::new();
+    let Opened { journal, .. } = fixture.open().await;
+    let waiting = Checkpointer::waiting(key(ORIGIN), origin());
+    for sign in [waiting.sign_head(&journal).await, waiting.sign_at(&(&fixture.path).into()).await] {
+        let error = sign.unwrap_err();
+        assert!(matches!(error, SignError::NotRead) && !error.is_rollback(), "{error}");
+    }
+    waiting.may_sign();
+    waiting.until_it_may_sign().await;
+    waiting.sign_head(&journal).await.unwrap();
+}
+
+/// What whoever owns the tables says of archives vouches for nothing.
+#[tokio::test]
+async fn a_record_that_is_said_to_be_archived_is_not_taken_for_the_one_that_was_signed() {
+    let fixture = Fixture::new();
+    let Opened { journal, .. } = fixture.open().await;
+    let before = checkpointer();
+    let mut notes = vec![];
+    for _ in 0..9 {
+        journal.append(started()).await.unwrap();
+        notes.push(before.sign_head(&journal).await.unwrap());
+    }
+    let mark = "INSERT INTO archived (id, last_index, hash) SELECT 1, idx, hash FROM records WHERE idx = 6";
+    forge(&fixture.path, mark).await;
+    forge(&fixture.path, "DELETE FROM records WHERE idx <= 6").await;
+    for (signed, note) in (1..).zip(&notes) {
+        let restarted = before.restarted();
+        restarted.continue_from(note).await.unwrap();
+        let result = restarted.sign_head(&journal).await;
+        if signed < 6 {
+            let error = result.unwrap_err();
+            assert!(matches!(error, SignError::Archived { archived: 6, signed: s } if s == signed), "{error}");
+            assert!(error.is_rollback() && error.to_string().contains("name a new file"), "{error}");
+        } else {
+            assert!(result.is_ok(), "{signed} is there, or is the very one that is marked");
+        }
+    }
+    forge(&fixture.path, "UPDATE archived SET hash = zeroblob(32)").await;
+    let restarted = before.restarted();
+    restarted.continue_from(&notes[5]).await.unwrap();
+    assert!(matches!(restarted.sign_head(&journal).await, Err(SignError::Replaced { signed: 6 })));
 }

@@ -146,7 +146,7 @@ async fn evidence_that_proves_nothing_is_told_apart() {
 
     std::fs::write(&anchor, "hello\n").unwrap();
     let error = site.verify(&["--public-key", &site.public]).await.unwrap_err();
-    assert!(error.to_string().contains("does not end with a checkpoint"), "{error}");
+    assert!(error.to_string().contains("is not a whole file of checkpoints"), "{error}");
 }
 
 #[tokio::test]

@@ -59,13 +59,12 @@ async fn segments_are_given_in_their_order_or_behind_a_receipt() {
 }
 
 #[test]
-fn either_a_journal_or_exports_are_verified() {
+fn a_journal_or_exports_are_verified() {
     let refused = |arguments: &[&str]| {
         Cli::try_parse_from(["journal", "verify"].iter().chain(arguments)).unwrap_err().to_string()
     };
     assert!(refused(&[]).contains("--journal <FILE|URL>"));
-    assert!(refused(&["--journal", "j", "--export", "e"]).contains("cannot be used with"));
     let after = format!("3:{}", "0".repeat(64));
-    assert!(refused(&["--journal", "j", "--after", &after]).contains("cannot be used with"));
+    assert!(refused(&["--journal", "j", "--after", &after]).contains("--export <FILE>"));
     assert!(refused(&["--after", &after]).contains("--export <FILE>"));
 }
