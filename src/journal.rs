@@ -160,4 +160,4 @@ impl Default for Bounds {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

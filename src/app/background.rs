@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::ManualClock,
-        journal::{Backup, Event},
+        journal::{Backup, Event, tests::intent},
         types::{Kind, OperationId},
     };
 
@@ -132,9 +132,10 @@ mod tests {
 
     async fn keep(journal: &Journal) -> String {
         let operation_id = OperationId::generate();
+        let intent = journal.append(intent(operation_id)).await.unwrap();
         let backup = Backup {
             operation_id,
-            intent_index: 1,
+            intent_index: intent.index,
             operation: Kind::UnlockBucketPolicy,
             account_id: "333333333333".parse().unwrap(),
             resource: "arn:aws:s3:::payments".to_owned(),

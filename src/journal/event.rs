@@ -83,10 +83,9 @@ pub enum Event {
     },
     /// How an act ended.
     Outcome(Outcome),
-    /// An outcome whose intent is not open. Where several gateways write: this one stood still or was cut off from the journal
-    /// for longer than its lease, and another closed the intent as [`Event::Interrupted`], perhaps with an act of its own on
-    /// the same target since. Else only a defect of the gateway can cause it. Kept, since no outcome may be lost; it closes
-    /// nothing.
+    /// An outcome whose intent is not open; it closes nothing. Where several gateways write: this one stood still or was cut off
+    /// from the journal for longer than its lease, and another closed the intent as [`Event::Interrupted`], perhaps with an
+    /// act of its own on the same target since. Else only a defect of the gateway can cause it.
     StrayOutcome(Outcome),
     /// A call was refused.
     Refusal(Refusal),

@@ -120,7 +120,7 @@ impl Journal {
     }
 }
 
-pub(super) fn intent(operation_id: OperationId) -> Event {
+pub(crate) fn intent(operation_id: OperationId) -> Event {
     Event::Intent(Intent {
         operation_id,
         operation: Kind::UnlockBucketPolicy,
