@@ -1,6 +1,7 @@
 //! Bodies: written by the writer, read by whoever verifies.
 
 mod facts;
+mod scan;
 mod time;
 
 pub(in super::super) use facts::{Change, Facts};
