@@ -44,6 +44,16 @@ pub struct RecordQuery {
     pub until: Option<Timestamp>,
 }
 
+impl RecordQuery {
+    /// How many records to look at next, with so many found: one more than are wanted, if each that the store finds is one
+    /// of them.
+    fn enough(&self, found: usize) -> u32 {
+        let each_matches = self.event.is_none() && self.caller.is_none();
+        let left = self.limit.saturating_sub(u32::try_from(found).unwrap_or(u32::MAX)).saturating_add(1);
+        if each_matches { PAGE_RECORDS.min(left) } else { PAGE_RECORDS }
+    }
+}
+
 /// Some of the records that were asked for, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordPage {
@@ -118,7 +128,7 @@ impl Reader<'_> {
         let mut intents = HashMap::new();
         let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
         while next <= last && looked_at < SCAN_RECORDS_MAX && records.len() < limit {
-            let most = PAGE_RECORDS.min(SCAN_RECORDS_MAX - looked_at);
+            let most = query.enough(records.len()).min(SCAN_RECORDS_MAX - looked_at);
             let candidates = self.candidates(query, next, last, most).await?;
             looked_at += most;
             for candidate in candidates.found {
