@@ -90,12 +90,16 @@ impl Screen {
                 format!("{} -d '{audit}' {address} {service}/ListPolicyBackups", grpcurl(Who::Auditor)),
             ),
             (
+                "read the records about an account, which is recorded too",
+                format!("{} -d '{audit}' {address} rootgate.v1.JournalService/ListRecords", grpcurl(Who::Auditor)),
+            ),
+            (
                 "be refused as a stranger",
                 format!("{} -d '{audit}' {address} {service}/AuditRootCredentials", grpcurl(Who::Stranger)),
             ),
             ("see what AWS saw", format!("curl -s {}/_simulator/calls", stage.aws.endpoint())),
             (
-                "read the journal",
+                "read the whole journal, without the gateway",
                 format!("cargo sandbox rootgate journal list --journal {}", stage.journal_path().display()),
             ),
             (
