@@ -61,6 +61,7 @@ async fn a_repetition_after_a_restart_is_answered_the_same() {
     assert_eq!((repeated.len(), events(&records, "Intent").len()), (1, 1));
     assert_eq!(repeated[0].text("operation_id"), first.receipt.unwrap().operation_id);
     assert_eq!((repeated[0].text("request_id"), repeated[0].text("caller/subject")), (ID, OPERATOR));
+    assert_eq!(repeated[0].text("account_id"), PAYMENTS, "found where all about the account is");
 }
 
 #[tokio::test]

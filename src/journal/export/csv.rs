@@ -60,3 +60,22 @@ fn io_error(error: ::csv::Error) -> io::Error {
         other => io::Error::other(format!("{other:?}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_begins_a_formula_wherever_a_spreadsheet_cuts() {
+        for (cell, expected) in [
+            ("plain, \"text\"", "plain, \"text\""),
+            ("=1+1", "'=1+1"),
+            ("＝1", "'＝1"),
+            ("x;=cmd|'/C calc'!A0;y", "x\\u{3b}=cmd|'/C calc'!A0\\u{3b}y"),
+            ("a\tb\r\n", "a\\u{9}b\\u{d}\\u{a}"),
+            ("\u{61c}=1", "\\u{61c}=1"),
+        ] {
+            assert_eq!(harmless(cell), expected);
+        }
+    }
+}
