@@ -46,7 +46,7 @@ impl Fixture {
     }
 
     pub(super) async fn open(&self) -> Opened {
-        self.open_within(Bounds::default()).await.unwrap()
+        self.open_patient(patient(), Duration::from_secs(60)).await.unwrap()
     }
 
     pub(super) async fn open_within(&self, bounds: Bounds) -> Result<Opened, OpenError> {
@@ -77,10 +77,15 @@ impl Fixture {
     }
 }
 
+/// Bounds for which the disk of the machine that runs the tests cannot be too slow.
+pub(super) fn patient() -> Bounds {
+    Bounds { stall_after: Duration::from_secs(600), ..Bounds::default() }
+}
+
 /// Bounds under which failures and repairs are noticed at once.
 pub(super) fn quick() -> Bounds {
     let short = Duration::from_millis(20);
-    Bounds { probe_interval: short, backoff_max: short, ..Bounds::default() }
+    Bounds { probe_interval: short, backoff_max: short, ..patient() }
 }
 
 /// A connection that is not the journal's.

@@ -152,8 +152,10 @@ impl Writer {
             if let Some(reply) = self.serve(mem::take(&mut taken)).await {
                 commands.close();
                 let result = self.stop().await;
+                // Whoever is answered may open the journal again, so the lock goes first.
+                drop(self);
                 let _ = reply.send(result);
-                break;
+                return;
             }
         }
         // Dropping the receiver answers whoever still waits: closed.

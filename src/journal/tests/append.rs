@@ -80,7 +80,7 @@ async fn sixty_four_appenders_make_one_unbroken_chain() {
 #[tokio::test]
 async fn a_full_queue_is_busy() {
     let fixture = Fixture::new();
-    let bounds = Bounds { queue_events_max: 4, ..Bounds::default() };
+    let bounds = Bounds { queue_events_max: 4, ..patient() };
     let journal = fixture.open_within(bounds).await.unwrap().journal;
     let answers = join_all((0..10).map(|_| journal.append(refusal("x")))).await;
     assert!(answers[..4].iter().all(Result::is_ok));

@@ -171,7 +171,7 @@ async fn a_file_that_somebody_keeps_locked_is_not_written_until_it_is_free() {
 #[tokio::test]
 async fn a_write_that_hangs_is_reported_and_its_intent_closed_later() {
     let fixture = Fixture::new();
-    let bounds = Bounds { stall_after: Duration::from_millis(20), ..Bounds::default() };
+    let bounds = Bounds { stall_after: Duration::from_millis(20), ..patient() };
     let journal = fixture.open_patient(bounds, Duration::from_secs(60)).await.unwrap().journal;
     let mut stranger = stranger(&fixture.path).await;
     run(&mut stranger, "BEGIN IMMEDIATE").await;

@@ -186,6 +186,15 @@ async fn more_interrupted_intents_than_fit_a_page_or_a_batch() {
     assert_eq!((verified.interrupted, verified.records), (count as u64, 2 * count as u64 + 1));
 }
 
+/// The writer runs on a thread of its own here, and has given the lock back before it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_was_told_that_it_is_closed_can_open_it() {
+    let fixture = Fixture::new();
+    for _ in 0..50 {
+        fixture.open().await.journal.close().await.unwrap();
+    }
+}
+
 /// What a process that is killed leaves behind: no `Stopped`, the log not moved into the file.
 #[test]
 fn what_was_durable_survives_an_abrupt_end() {

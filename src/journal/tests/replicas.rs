@@ -35,7 +35,7 @@ impl Shared {
 
     /// A gateway that gives signs of life when it is told to, and waits for nobody.
     async fn open(&self) -> Journal {
-        self.open_within(Bounds { tend_interval: HOUR, patience: Duration::ZERO, ..Bounds::default() }).await
+        self.open_within(Bounds { tend_interval: HOUR, patience: Duration::ZERO, ..patient() }).await
     }
 
     async fn events(&self) -> Vec<String> {
@@ -79,7 +79,7 @@ async fn an_act_that_begins_after_the_lease_has_ended_is_nobody_elses_to_close()
 async fn whoever_was_away_leaves_the_others_time_to_come_back() {
     let shared = Shared::new();
     let (a, b) = (shared.open().await, shared.open().await);
-    let patient = shared.open_within(Bounds { tend_interval: HOUR, patience: HOUR, ..Bounds::default() }).await;
+    let patient = shared.open_within(Bounds { tend_interval: HOUR, patience: HOUR, ..patient() }).await;
     let id = OperationId::generate();
     let opened = a.append(intent(id)).await.unwrap();
     shared.let_all_leases_end();
@@ -100,12 +100,12 @@ async fn whoever_has_just_come_waits_before_it_closes_what_the_dead_left() {
     a.append(intent(OperationId::generate())).await.unwrap();
     drop(a);
     shared.let_all_leases_end();
-    let new = shared.open_within(Bounds { tend_interval: HOUR, patience: HOUR, ..Bounds::default() }).await;
+    let new = shared.open_within(Bounds { tend_interval: HOUR, patience: HOUR, ..patient() }).await;
     new.do_chore(writer::Chore::Tend).await.unwrap();
     assert_eq!(shared.events().await, ["Intent"]);
     // One whose time of waiting is over closes it, by itself.
     let short = Duration::from_millis(20);
-    let old = shared.open_within(Bounds { tend_interval: short, patience: short, ..Bounds::default() }).await;
+    let old = shared.open_within(Bounds { tend_interval: short, patience: short, ..patient() }).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while shared.open_intents() != "0" {
         assert!(tokio::time::Instant::now() < deadline, "nobody closes the intent");
@@ -268,7 +268,7 @@ async fn interrupted_acts_are_told_of_once_even_if_the_reply_was_lost() {
 
 /// Bounds under which nobody but the test tries anything.
 fn still() -> Bounds {
-    Bounds { probe_interval: HOUR, tend_interval: HOUR, ..Bounds::default() }
+    Bounds { probe_interval: HOUR, tend_interval: HOUR, ..patient() }
 }
 
 /// A reply is lost, and then the look whether the commit landed fails too, since `break_it` renames the bodies.

@@ -21,7 +21,16 @@ const HOLDER_BYTES_MAX: u64 = 32;
 pub(super) struct Guarded {
     /// Where the file really is: without symbolic links, so that two names of one file share one lock.
     pub path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Guarded {
+    /// Closing the file would leave the lock to every process that inherited it, as one does between fork and exec.
+    fn drop(&mut self) {
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, path = %self.path.display(), "the lock of the journal could not be given back");
+        }
+    }
 }
 
 /// Where the file really is; it must be there.
@@ -55,7 +64,7 @@ pub(super) fn guard(path: &Path) -> Result<Guarded, OpenError> {
         return Err(OpenError::Exposed { path, mode });
     }
     let lock = lock(&path)?;
-    Ok(Guarded { path, _lock: lock })
+    Ok(Guarded { path, lock })
 }
 
 fn create(path: &Path, directory: &Path) -> io::Result<()> {

@@ -12,6 +12,18 @@ fn the_lock_goes_with_its_holder() {
     guard(&path).unwrap();
 }
 
+/// A process that is just being started holds copies of all open files until it runs its program.
+#[test]
+fn the_lock_goes_with_its_holder_even_if_a_child_has_a_copy_of_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.db");
+    let first = guard(&path).unwrap();
+    let inherited = first.lock.try_clone().unwrap();
+    drop(first);
+    guard(&path).unwrap();
+    drop(inherited);
+}
+
 #[test]
 fn a_name_without_directory_is_in_the_working_directory() {
     // A name that cannot be created there, so that the test leaves nothing behind.
