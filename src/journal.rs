@@ -1,7 +1,7 @@
 //! The journal: the append-only, hash-chained record of everything that the gate decided.
 //!
 //! # What is stored
-//! One SQLite file holds the records. A record is its *body*, the compact JSON text
+//! One store holds the records: a SQLite file, or a PostgreSQL database. A record is its *body*, the compact JSON text
 //! `{"index":…,"recorded_at":…,"event":…,…}`, and its *hash*:
 //!
 //! ```text
@@ -10,13 +10,15 @@
 //!
 //! Index and length are unsigned 64-bit, big-endian; the record before the first has the hash of 32 zero bytes. What is
 //! hashed is the stored text itself, so verifying needs no second serialisation. No fact of a body is stored beside it,
-//! since a copy could be edited alone. The two exceptions are checked against the records: the list of open intents, and
-//! the table of policies that were backed up. A `Backup` record holds the hash of its policy for ever; the text stands in
-//! the table until it expires.
+//! since a copy could be edited alone. Beside the records stand the list of open intents and the table of policies that
+//! were backed up, which [`verify`] checks against the records, and the table of requests, each row of which is checked
+//! against its records when it is used: one that is gone is not noticed. A `Backup` record holds the hash of its policy for
+//! ever; the text stands in the table until it expires.
 //!
 //! # What is promised
 //! - [`Journal::append`] answers `Ok` only after the record is committed and synced to the disk.
-//! - Exactly one process writes a file, and exactly one task of it: everybody else waits in a bounded queue.
+//! - Exactly one process writes a file; those that write a database do it one after the other. In a process exactly one
+//!   task writes: everybody else waits in a bounded queue.
 //! - `recorded_at` never goes backwards along the chain. When the machine's clock is behind the last record, the record
 //!   takes that record's time and carries `"clock_behind":true`.
 //! - An intent whose caller was told that it is not recorded never stays open: if it landed after all, it is closed by

@@ -3,8 +3,6 @@
 mod catch_panic;
 mod request_id;
 mod span;
-#[cfg(test)]
-pub(crate) mod testing;
 
 pub use catch_panic::{PanicLayer, panic_guard};
 pub use request_id::{RequestId, RequestIdLayer, RequestIdService};

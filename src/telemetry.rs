@@ -184,4 +184,6 @@ impl<C: Clock> FormatTime for Time<C> {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

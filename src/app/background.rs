@@ -159,7 +159,7 @@ mod tests {
     async fn backups_expire_at_the_start_and_again_while_the_gateway_runs() {
         let directory = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
-        let opened = Journal::open(&directory.path().join("journal.db"), clock.clone()).await.unwrap();
+        let opened = Journal::open_patiently(&directory.path().join("journal.db"), clock.clone()).await;
         let journal = opened.journal;
         let first = keep(&journal).await;
         clock.advance(3 * DAY);
@@ -181,13 +181,13 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("journal.db");
             let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
-            let before = Journal::open(&path, clock.clone()).await.unwrap().journal;
+            let before = Journal::open_patiently(&path, clock.clone()).await.journal;
             let id = keep(&before).await;
             before.close().await.unwrap();
             if wrong_from_the_start {
                 clock.advance(400 * DAY);
             }
-            let journal = Journal::open(&path, clock.clone()).await.unwrap().journal;
+            let journal = Journal::open_patiently(&path, clock.clone()).await.journal;
             let task = tokio::spawn(expire(Kept::Backups, journal.clone(), clock.clone(), 2 * DAY));
             sleep(EXPIRY_INTERVAL / 2).await;
             clock.advance(400 * DAY);

@@ -214,7 +214,7 @@ impl Reader<'_> {
     /// A record that the store found.
     fn checked(&self, index: u64, FoundRecord { record, previous }: FoundRecord) -> Result<Candidate, VerifyError> {
         let tampered = |fault| VerifyError::Tampered { index, fault };
-        let hash = record.hash.ok_or(Fault::NoHash).map_err(tampered)?;
+        let hash = hash_at(index, &record).map_err(tampered)?;
         // A record before it that is not there has no hash from which this one could follow.
         let previous = self.known_before(index).or(previous).ok_or_else(|| tampered(Fault::Hash))?;
         check(index, previous, hash, record).map_err(tampered)

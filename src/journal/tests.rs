@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    clock::{Clock as _, ManualClock, Timestamp},
+    clock::{Clock, ManualClock, Timestamp},
     store,
     types::{Kind, OperationId},
 };
@@ -98,6 +98,12 @@ pub(super) async fn run(connection: &mut SqliteConnection, statement: &'static s
 }
 
 impl Journal {
+    /// [`Journal::open`] for tests that are not about slow disks.
+    pub(crate) async fn open_patiently(path: &Path, clock: Arc<dyn Clock>) -> Opened {
+        let store = store::open(&path.into()).await.unwrap();
+        Self::open_within(store, clock, patient()).await.unwrap()
+    }
+
     pub(super) async fn execute(&self, statement: &'static str) {
         let (done, finished) = oneshot::channel();
         self.commands.send(writer::Command::Execute(statement, done)).await.unwrap();

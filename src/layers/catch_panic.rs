@@ -33,7 +33,7 @@ mod tests {
     use tower::{Layer as _, ServiceExt as _};
 
     use super::*;
-    use crate::layers::testing::captured;
+    use crate::telemetry::testing::captured;
 
     async fn panic_with(words: impl Any + Send + Clone) -> Response<()> {
         let inner = tower::service_fn(move |_: Request<()>| {

@@ -1,13 +1,15 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
-    io::{self, Write},
     sync::Mutex,
 };
 
 use tokio::time::Instant;
 
 use super::*;
-use crate::clock::{Clock, ManualClock};
+use crate::{
+    clock::{Clock, ManualClock},
+    telemetry::testing::Log,
+};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -95,34 +97,6 @@ impl Kept {
         tokio::time::sleep(time).await;
         assert!(!self.task.is_finished());
         name(&self.keeper, self.clock.now())
-    }
-}
-
-/// What is logged while it lives.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt::fmt().with_ansi(false).with_writer(move || writer.clone());
-        (log, tracing::subscriber::set_default(subscriber.finish()))
-    }
-
-    fn lines(&self, of: &str) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(of)).map(ToOwned::to_owned).collect()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -1,39 +1,17 @@
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use super::*;
-use crate::clock::{ManualClock, Timestamp};
-
-/// Collects what is written.
-#[derive(Clone, Default)]
-struct Sink(Arc<Mutex<Vec<u8>>>);
-
-impl Sink {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::{
+    clock::{ManualClock, Timestamp},
+    telemetry::testing::Log,
+};
 
 /// What `act` logs at 2026-11-21T18:35:54Z.
 fn logged(form: Form, level: LogLevel, directives: Option<&str>, act: impl FnOnce()) -> String {
-    let sink = Sink::default();
-    let writer = sink.clone();
+    let log = Log::default();
+    let writer = log.clone();
     let clock = ManualClock::new(Timestamp::from_unix(1_795_286_154, 0));
     let subscriber = subscriber(form, Levels::of(level, directives).targets, move || writer.clone(), clock);
     tracing::subscriber::with_default(subscriber, act);
-    sink.text()
+    log.text()
 }
 
 const PLAIN: Form = Form::Text { colour: false };

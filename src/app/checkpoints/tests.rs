@@ -23,7 +23,7 @@ impl Site {
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix(1_795_286_154, 0)));
         let key = directory.path().join("key");
         CheckpointKey::generate(ORIGIN.parse().unwrap()).unwrap().write(&key).unwrap();
-        let journal = Journal::open(&directory.path().join("journal.db"), clock.clone()).await.unwrap().journal;
+        let journal = Journal::open_patiently(&directory.path().join("journal.db"), clock.clone()).await.journal;
         let site = Self { directory, clock, key, journal };
         site.record().await;
         site

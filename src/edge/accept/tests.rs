@@ -177,7 +177,7 @@ async fn a_refusal_says_in_the_log_who_where_and_why_and_a_flood_is_not_logged_l
             acceptor.shared.refuse(remote, EdgeCount::HandshakeExpired, &"certificate expired");
         }
     };
-    let (log, ()) = crate::layers::testing::captured(refusing).await;
+    let (log, ()) = crate::telemetry::testing::captured(refusing).await;
     let first = log.lines().next().unwrap();
     for part in ["listener=\"main\"", "peer=192.0.2.7:4711", "kind=\"expired\"", "why=certificate expired"] {
         assert!(first.contains(part), "{part} is not in {first}");

@@ -8,7 +8,7 @@ use crate::{
     authn::testing::{TestCa, client_params, mtls_only, uri},
     clock::{ManualClock, Timestamp},
     edge::testing::{GATED, OPEN, Probe, routes},
-    layers::testing::captured,
+    telemetry::testing::captured,
 };
 
 /// Sends a request with a client certificate or without, and returns the log and the head of the response.

@@ -101,7 +101,7 @@ async fn one_certificate_holds_at_most_a_quarter_of_the_connections() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_turned_away_is_summed_up_once_a_minute_and_silence_stays_silent() {
-    use crate::layers::testing::captured;
+    use crate::telemetry::testing::captured;
 
     let counters = Arc::new(EdgeCounters::default());
     let work = async {

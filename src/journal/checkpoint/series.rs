@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, BufRead, Read as _},
+    io::{self, BufRead, BufReader, Read as _},
     path::Path,
 };
 
@@ -13,6 +13,7 @@ pub const ANCHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// What begins a signature line, and no line of a checkpoint's text that rootgate writes.
 const SIGNATURE: &str = "— ";
+const NOT_TEXT: Malformed = Malformed("it is not UTF-8");
 
 /// Every checkpoint in a file, in its order; at least one.
 ///
@@ -21,43 +22,26 @@ const SIGNATURE: &str = "— ";
 pub fn read_checkpoints(path: &Path) -> Result<Vec<SignedNote>, AnchorFileError> {
     let failed = |source| AnchorFileError::Inaccessible { path: path.to_owned(), doing: "read", source };
     let wrong = |why| AnchorFileError::NotCheckpoints { path: path.to_owned(), why };
-    let mut bytes = Vec::new();
+    let malformed = |fault| match fault {
+        NotesFault::Io(source) => failed(source),
+        NotesFault::Malformed(why) => wrong(why),
+    };
     let file = File::open(path).map_err(failed)?;
-    file.take(ANCHOR_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > ANCHOR_BYTES_MAX {
+    let mut notes = Notes::new(BufReader::new(file.take(ANCHOR_BYTES_MAX + 1)));
+    let mut read = Vec::new();
+    while let Some(note) = notes.next().map_err(malformed)? {
+        read.push(note.parse().map_err(wrong)?);
+    }
+    let rest = notes.rest();
+    if notes.whole() + rest.len() as u64 > ANCHOR_BYTES_MAX {
         return Err(wrong(Malformed("it has more than 256 MiB")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| wrong(Malformed("it is not UTF-8")))?;
-    parse(&text).map_err(wrong)
-}
-
-/// Many notes: as they are appended, or a single one without the blank line behind it.
-pub(super) fn parse(text: &str) -> Result<Vec<SignedNote>, Malformed> {
-    let mut rest = text;
-    let mut notes = Vec::new();
-    while !rest.is_empty() {
-        let (note, behind) = match end_of_first(rest) {
-            Some(end) => rest.split_at_checked(end).unwrap_or((rest, "")),
-            None => (rest, ""),
-        };
-        notes.push(note.parse()?);
-        rest = behind.strip_prefix('\n').unwrap_or(behind);
+    // A single note may have been saved without the blank line behind it.
+    if !rest.is_empty() {
+        let note = std::str::from_utf8(rest).map_err(|_| wrong(NOT_TEXT))?;
+        read.push(note.parse().map_err(wrong)?);
     }
-    if notes.is_empty() { Err(Malformed("it holds no checkpoint")) } else { Ok(notes) }
-}
-
-/// Where the first note ends: behind its last signature line, before the blank line.
-fn end_of_first(text: &str) -> Option<usize> {
-    let mut at = 0;
-    let mut is_signature = false;
-    for line in text.split_inclusive('\n') {
-        if line == "\n" && is_signature {
-            return Some(at);
-        }
-        is_signature = line.starts_with(SIGNATURE);
-        at += line.len();
-    }
-    None
+    if read.is_empty() { Err(wrong(Malformed("it holds no checkpoint"))) } else { Ok(read) }
 }
 
 /// Notes as they are appended, read one after the other from a file of any size. Never holds more than one.
@@ -96,8 +80,7 @@ impl<R: BufRead> Notes<R> {
                 self.whole += self.note.len() as u64;
                 self.note.truncate(begin);
                 self.is_done = true;
-                let not_text = |_| NotesFault::Malformed(Malformed("it is not UTF-8"));
-                return std::str::from_utf8(&self.note).map(Some).map_err(not_text);
+                return std::str::from_utf8(&self.note).map(Some).map_err(|_| NotesFault::Malformed(NOT_TEXT));
             }
             if self.note.len() > NOTE_BYTES_MAX {
                 return Err(NotesFault::Malformed(Malformed("a note has at most 128 KiB")));

@@ -189,14 +189,14 @@ impl Clock for Wandering {
 async fn time_never_goes_backwards_along_the_chain() {
     let fixture = Fixture::new();
     let clock = Arc::new(Wandering(AtomicI64::new(2_000_000)));
-    let journal = Journal::open(&fixture.path, clock.clone()).await.unwrap().journal;
+    let journal = Journal::open_patiently(&fixture.path, clock.clone()).await.journal;
     let first = journal.append(refusal("x")).await.unwrap();
     clock.0.store(1_000_000, Ordering::SeqCst);
     let behind = journal.append(refusal("x")).await.unwrap();
     assert_eq!(behind.recorded_at, first.recorded_at);
     journal.close().await.unwrap();
 
-    let opened = Journal::open(&fixture.path, clock.clone()).await.unwrap();
+    let opened = Journal::open_patiently(&fixture.path, clock.clone()).await;
     assert_eq!(opened.head.unwrap().recorded_at, first.recorded_at, "the last time survives a restart");
     assert_eq!(opened.journal.append(refusal("x")).await.unwrap().recorded_at, first.recorded_at);
     clock.0.store(3_000_000, Ordering::SeqCst);

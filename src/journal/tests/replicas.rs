@@ -1,14 +1,9 @@
 //! Gateways that share a database: whose intents are whose, when one of them was away.
 
-use std::{
-    io::{self, Write},
-    sync::Mutex,
-};
-
 use rootgate_test_postgres::{Cluster, Database};
 
 use super::{backups::backup_of, *};
-use crate::store::Location;
+use crate::{store::Location, telemetry::testing::Log};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -221,33 +216,6 @@ async fn whoever_leaves_in_the_middle_of_an_act_keeps_its_lease() {
     assert_eq!(shared.database.query("SELECT count(*) FROM rootgate.instances"), "1", "the idle one is gone at once");
 }
 
-/// What is logged while it lives, on this thread.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt::fmt().with_ansi(false).with_writer(move || writer.clone());
-        (log, tracing::subscriber::set_default(subscriber.finish()))
-    }
-
-    fn count(&self, words: &str) -> usize {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().matches(words).count()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn interrupted_acts_are_told_of_once_even_if_the_reply_was_lost() {
     const WORDS: &str = "a person has to look what it did";
@@ -259,10 +227,10 @@ async fn interrupted_acts_are_told_of_once_even_if_the_reply_was_lost() {
     shared.let_the_first_lease_end();
     b.lose_next_reply().await;
     b.do_chore(writer::Chore::Tend).await.unwrap_err();
-    assert_eq!(log.count(WORDS), 0);
+    assert_eq!(log.lines(WORDS).len(), 0);
     b.append(refusal("x")).await.unwrap();
     b.append(refusal("x")).await.unwrap();
-    assert_eq!(log.count(WORDS), 1);
+    assert_eq!(log.lines(WORDS).len(), 1);
     assert_eq!(shared.events().await, ["Intent", "Interrupted", "Refusal", "Refusal"]);
 }
 

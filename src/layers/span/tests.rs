@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::layers::{RequestIdLayer, testing::captured};
+use crate::{layers::RequestIdLayer, telemetry::testing::captured};
 
 const PATH: &str = "/rootgate.v1.RootAccessService/AssumeRoot";
 

@@ -173,28 +173,17 @@ impl SqliteAppend<'_> {
     }
 
     async fn add_records(&mut self, additions: &Additions) -> Result<(), StoreError> {
-        const INSERT_ONE: &str = "INSERT INTO records (idx, hash, body) VALUES (?1, ?2, ?3)";
-        match additions.records.as_slice() {
-            [] => Ok(()),
-            [record] => {
-                let query = sqlx::query(INSERT_ONE).bind(row_id(record.index)?).bind(record.hash.as_bytes().to_vec());
-                query.bind(record.body.clone()).execute(&mut *self.inner).await?;
-                Ok(())
-            }
-            // Rows of parameters: bodies as a list in JSON would be escaped, and read three times.
-            records => {
-                for records in records.chunks(ROWS_MAX) {
-                    let rows = records.iter().map(|record| Ok((row_id(record.index)?, record)));
-                    let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
-                    let mut insert = QueryBuilder::new("INSERT INTO records (idx, hash, body) ");
-                    insert.push_values(rows, |mut row, (id, record)| {
-                        row.push_bind(id).push_bind(record.hash.as_bytes().to_vec()).push_bind(record.body.clone());
-                    });
-                    insert.build().execute(&mut *self.inner).await?;
-                }
-                Ok(())
-            }
+        // Rows of parameters: bodies as a list in JSON would be escaped, and read three times.
+        for records in additions.records.chunks(ROWS_MAX) {
+            let rows = records.iter().map(|record| Ok((row_id(record.index)?, record)));
+            let rows = rows.collect::<Result<Vec<_>, StoreError>>()?;
+            let mut insert = QueryBuilder::new("INSERT INTO records (idx, hash, body) ");
+            insert.push_values(rows, |mut row, (id, record)| {
+                row.push_bind(id).push_bind(record.hash.as_bytes().to_vec()).push_bind(record.body.clone());
+            });
+            insert.build().execute(&mut *self.inner).await?;
         }
+        Ok(())
     }
 
     async fn add_intents(&mut self, additions: &Additions) -> Result<(), StoreError> {
