@@ -16,7 +16,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -91,6 +91,13 @@ pub(super) fn quick() -> Bounds {
 /// A connection that is not the journal's.
 pub(super) async fn stranger(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+/// By somebody who is gone again afterwards: a connection that is only dropped is closed later, and holds the file meanwhile.
+pub(super) async fn run_on(path: &Path, statement: &'static str) {
+    let mut stranger = stranger(path).await;
+    run(&mut stranger, statement).await;
+    stranger.close().await.unwrap();
 }
 
 pub(super) async fn run(connection: &mut SqliteConnection, statement: &'static str) {

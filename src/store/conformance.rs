@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use super::{
     Additions, BODY_BYTES_MAX, BackupFilter, Connection, Instance, IntentKey, Location, NewIntent, NewRecord,
     NewRequest, PolicyBackup, RecordFilter, RecordHash, RequestKey, SettledRequest, Snapshot, Store, StoredIntent,
-    StoredRecord, WhenEmpty, open,
+    StoredRecord, WhenEmpty, open, open_within,
 };
 use crate::clock::Timestamp;
 
@@ -49,7 +49,8 @@ impl Place {
     pub(super) async fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::File(folder.path().join("journal.db"));
-        let store = open(&location).await.unwrap();
+        // Many wait for each other here, and the machine's disk may be slow.
+        let store = open_within(&location, Duration::from_secs(600)).await.unwrap();
         Self { location, store, me: Instance::generate(), _folder: Some(folder), _database: None }
     }
 

@@ -7,6 +7,8 @@ mod signing;
 
 use std::path::Path;
 
+use sqlx::Connection as _;
+
 use super::{
     super::{
         Position, RecordHash,
@@ -45,6 +47,7 @@ pub(in super::super) async fn forge(path: &Path, statement: &'static str) {
         run(&mut stranger, trigger).await;
     }
     run(&mut stranger, statement).await;
+    stranger.close().await.unwrap();
 }
 
 pub(super) fn signed(key: &CheckpointKey, index: u64) -> SignedNote {

@@ -5,6 +5,7 @@ use std::{fs, io::Write as _, path::Path, process::ExitCode};
 use clap::Parser;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 
 use super::{
     super::{
@@ -166,6 +167,7 @@ async fn a_journal_that_is_not_what_was_written_proves_nothing() {
     let mut connection = journal::stranger(&fixture.path).await;
     journal::run(&mut connection, "DROP TRIGGER records_no_update").await;
     journal::run(&mut connection, "UPDATE records SET body = replace(body, 'SEC-1', 'SEC-2')").await;
+    connection.close().await.unwrap();
     let (code, text) = answer(&fixture, &logs, &[]).await.unwrap();
     assert_eq!(code, ExitCode::FAILURE);
     assert!(text.starts_with("NOT verified: record 1: "), "{text}");

@@ -81,6 +81,7 @@ async fn what_is_still_needed_stays() {
     // Opening closes the intent as interrupted, so that it is not open any more; a kept request is.
     let mut owner = stranger(&fixture.path).await;
     run(&mut owner, "INSERT INTO requests VALUES ('c', 'r', 'd', 'o', 7, 9, NULL, 0)").await;
+    owner.close().await.unwrap();
     let moved = archived(&fixture, 100, "1.jsonl").await.unwrap();
     assert_eq!(moved.last.index, 5, "the request needs record 7, and that needs the one before");
     let error = archived(&fixture, 100, "2.jsonl").await.unwrap_err();
@@ -119,7 +120,10 @@ async fn a_record_that_cannot_be_read_is_named_and_nothing_moved() {
 /// How many of the first records are still there.
 async fn left_of(fixture: &Fixture, last: i64) -> i64 {
     let count = sqlx::query_scalar("SELECT count(*) FROM records WHERE idx <= ?1").bind(last);
-    count.fetch_one(&mut stranger(&fixture.path).await).await.unwrap()
+    let mut stranger = stranger(&fixture.path).await;
+    let left = count.fetch_one(&mut stranger).await.unwrap();
+    stranger.close().await.unwrap();
+    left
 }
 
 #[tokio::test]
@@ -149,7 +153,7 @@ async fn what_cannot_be_marked_is_not_said_to_be_archived() {
     let fixture = filled().await;
     // As the gateway's own role in PostgreSQL, which has no right to it.
     let refuse = "CREATE TRIGGER no_mark BEFORE INSERT ON archived BEGIN SELECT RAISE(ABORT, 'no right'); END";
-    run(&mut stranger(&fixture.path).await, refuse).await;
+    run_on(&fixture.path, refuse).await;
     let error = archived(&fixture, 4, "1.jsonl").await.unwrap_err();
     assert!(matches!(error, ArchiveError::Append(_)), "{error}");
     assert!(!fixture.events().await.contains(&"Archived".to_owned()));
@@ -172,6 +176,7 @@ async fn records_that_nobody_archived_are_missed_whatever_the_table_says() {
     let mut owner = stranger(&fixture.path).await;
     run(&mut owner, "INSERT INTO archived (id, last_index, hash) SELECT 1, idx, hash FROM records WHERE idx = 3").await;
     run(&mut owner, "DELETE FROM records WHERE idx <= 3").await;
+    owner.close().await.unwrap();
     let error = verify(&fixture.path, &[]).await.unwrap_err();
     assert!(matches!(error, VerifyError::Tampered { index: 3, fault: Fault::Archive }), "{error}");
 }

@@ -50,8 +50,10 @@ fn query(resource: Option<&str>, before: Option<u64>, limit: u32) -> BackupQuery
 }
 
 async fn count(path: &Path) -> i64 {
-    let row = sqlx::query("SELECT count(*) FROM policy_backups").fetch_one(&mut stranger(path).await).await;
-    row.unwrap().get(0)
+    let mut stranger = stranger(path).await;
+    let row = sqlx::query("SELECT count(*) FROM policy_backups").fetch_one(&mut stranger).await.unwrap();
+    stranger.close().await.unwrap();
+    row.get(0)
 }
 
 #[tokio::test]
@@ -241,8 +243,8 @@ async fn tampered_with(statement: &'static str) -> (Fixture, String) {
     let (id, _) = keep(&journal, "payments", POLICY).await;
     keep(&journal, "ledger", "other").await;
     journal.close().await.unwrap();
-    run(&mut stranger(&fixture.path).await, "DROP TRIGGER policy_backups_no_update").await;
-    run(&mut stranger(&fixture.path).await, statement).await;
+    run_on(&fixture.path, "DROP TRIGGER policy_backups_no_update").await;
+    run_on(&fixture.path, statement).await;
     (fixture, id)
 }
 

@@ -65,7 +65,7 @@ async fn somebody_elses_database_is_refused_and_left_alone() {
     let fixture = Fixture::new();
     fs::write(&fixture.path, "").unwrap();
     fs::set_permissions(&fixture.path, fs::Permissions::from_mode(0o600)).unwrap();
-    run(&mut stranger(&fixture.path).await, "CREATE TABLE accounts (id INTEGER)").await;
+    run_on(&fixture.path, "CREATE TABLE accounts (id INTEGER)").await;
     let before = fs::read(&fixture.path).unwrap();
     assert!(matches!(refused(&fixture).await, OpenError::NotAJournal { application_id: 0, .. }));
     assert_eq!(fs::read(&fixture.path).unwrap(), before, "not even its journal mode changes");
@@ -74,7 +74,7 @@ async fn somebody_elses_database_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_by_writer_and_reader() {
     let fixture = closed_with(vec![started()]).await;
-    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 4").await;
+    run_on(&fixture.path, "PRAGMA user_version = 4").await;
     assert!(matches!(refused(&fixture).await, OpenError::NewerSchema { found: 4, known: 3, .. }));
     let error = verify(&fixture.path, &[]).await.unwrap_err();
     assert!(matches!(error, VerifyError::Unreadable(OpenError::NewerSchema { .. })), "{error}");
@@ -83,7 +83,7 @@ async fn a_newer_schema_is_refused_by_writer_and_reader() {
 #[tokio::test]
 async fn a_schema_that_no_release_wrote_is_refused_by_writer_and_reader() {
     let fixture = closed_with(vec![started()]).await;
-    run(&mut stranger(&fixture.path).await, "PRAGMA user_version = 1").await;
+    run_on(&fixture.path, "PRAGMA user_version = 1").await;
     assert!(matches!(fixture.open_within(quick()).await, Err(OpenError::OlderSchema { found: 1, .. })));
     let error = verify(&fixture.path, &[]).await.unwrap_err();
     assert!(matches!(error, VerifyError::Unreadable(OpenError::OlderSchema { .. })), "{error}");

@@ -1,6 +1,7 @@
 //! Gateways that share a database: whose intents are whose, when one of them was away.
 
 use rootgate_test_postgres::{Cluster, Database};
+use sqlx::Connection as _;
 
 use super::{backups::backup_of, *};
 use crate::{store::Location, telemetry::testing::Log};
@@ -270,7 +271,9 @@ async fn a_lost_reply_is_settled_after_a_second_failure_in_a_file() {
     let break_it = async |broken: bool| {
         let rename = if broken { "RENAME COLUMN body TO aside" } else { "RENAME COLUMN aside TO body" };
         let statement = sqlx::AssertSqlSafe(format!("ALTER TABLE records {rename}"));
-        sqlx::query(statement).execute(&mut stranger(&fixture.path).await).await.unwrap();
+        let mut stranger = stranger(&fixture.path).await;
+        sqlx::query(statement).execute(&mut stranger).await.unwrap();
+        stranger.close().await.unwrap();
     };
     two_failures_in_a_row(&journal, break_it).await;
     assert_eq!(fixture.events().await, ["Refusal", "Intent", "Outcome", "Refusal"]);

@@ -11,6 +11,7 @@ use super::*;
 pub(in crate::journal) async fn tamper(path: &Path, statement: &'static str) {
     let mut owner = owner(path).await;
     run(&mut owner, statement).await;
+    owner.close().await.unwrap();
 }
 
 async fn owner(path: &Path) -> SqliteConnection {

@@ -63,7 +63,7 @@ async fn what_is_deleted_by_hand_is_found_unless_it_had_expired() {
     let young = fixture.clock.now();
     journal.expire_backups(young).await.unwrap();
     fixture.verify().await;
-    run(&mut stranger(&fixture.path).await, "DELETE FROM policy_backups").await;
+    run_on(&fixture.path, "DELETE FROM policy_backups").await;
     assert_eq!(fault(&fixture).await, (5, Fault::BackupMissing), "as old as the moment is not older");
 }
 
