@@ -11,7 +11,8 @@
 //! are one, and fail the bench. `cargo bench --bench figures -- calls` runs that section alone, `-- verify` that of exports.
 //!
 //! `-- journal` measures the journal, which takes minutes and some 12 GiB: appends, and a journal of ten million records, or of
-//! as many as `-- journal 1000000` says.
+//! as many as `-- journal 1000000` says. What a group of records saves depends on how long the disk takes for an fsync:
+//! `tests/slow_machine.c` shows how to measure with a slower one.
 
 #![allow(missing_docs, unreachable_pub, reason = "a benchmark exports nothing")]
 #![allow(
