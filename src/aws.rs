@@ -17,6 +17,8 @@ mod platform;
 mod s3;
 mod session;
 mod sqs;
+#[cfg(test)]
+mod testing;
 mod trail;
 
 pub use anchor::{AnchorBucket, AnchorSettings};

@@ -55,19 +55,13 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        pin::Pin,
-        sync::{
-            Arc,
-            atomic::{AtomicU32, Ordering},
-        },
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
     };
 
     use super::*;
-    use crate::{
-        aws::ActJournal,
-        error::{Error, ErrorReason},
-    };
+    use crate::{aws::testing::Confirming, error::ErrorReason};
 
     fn failure(code: &str, fate: Fate) -> AwsFailure {
         let mut failure = AwsFailure::nonsense("s3", "DeleteBucketPolicy", "words");
@@ -118,25 +112,10 @@ mod tests {
         assert!(!error.to_string().contains("plan"), "the defect is for the operators");
     }
 
-    /// Lets an act go on for so many calls.
-    struct Confirming(AtomicU32);
-
-    impl ActJournal for Confirming {
-        fn keep(&self, _: String, _: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
-            Box::pin(async { Ok(1) })
-        }
-
-        fn confirm(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
-            let left = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-            let error = || Error::new(ErrorReason::JournalUnavailable, "its intent is closed");
-            Box::pin(async move { left.map(drop).map_err(|_| error()) })
-        }
-    }
-
     /// How often a throttled call is sent that the journal lets through so often, how it ends, and what the trail says then.
     async fn sent(confirmed: u32) -> (u32, AwsFailure, bool) {
         let count = AtomicU32::new(0);
-        let trail = Trail::with_journal(Arc::new(Confirming(AtomicU32::new(confirmed))));
+        let trail = Trail::with_journal(Arc::new(Confirming::times(confirmed)));
         let answer = send(&trail, "s3", "DeleteBucketPolicy", || async {
             count.fetch_add(1, Ordering::SeqCst);
             Err::<(), _>(failure("Throttling", Fate::Refused))

@@ -3,7 +3,7 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    ops::Range,
+    ops,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -13,7 +13,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{
     AppendError, Event, Expectation, ExportFailure, FileError, Format, Journal, OpenError, ReadError,
-    export::{Exported, NewFile, Range as Exporting, export},
+    export::{Exported, NewFile, Range, export},
     record::Facts,
     writer::Chore,
 };
@@ -110,7 +110,7 @@ impl Archived {
 
 impl Journal {
     /// The records that may go.
-    async fn archivable(&self, until: u64, now: Timestamp) -> Result<Exporting, ArchiveError> {
+    async fn archivable(&self, until: u64, now: Timestamp) -> Result<Range, ArchiveError> {
         let failed = |error: StoreError| ReadError::from(error.opening(self.store.location()));
         let mut snapshot = self.store.snapshot().await?;
         let archived = snapshot.archived().await.map_err(failed)?.map_or(0, |(last, _)| last);
@@ -127,7 +127,7 @@ impl Journal {
         if to < first {
             return Err(ArchiveError::Nothing { until, first, needed });
         }
-        Ok(Exporting { from: Some(first), to: Some(to) })
+        Ok(Range { from: Some(first), to: Some(to) })
     }
 }
 
@@ -135,7 +135,7 @@ impl Journal {
 /// along the chain.
 async fn first_young(
     snapshot: &mut dyn Snapshot,
-    mut between: Range<i64>,
+    mut between: ops::Range<i64>,
     now: Timestamp,
     failed: &(dyn Fn(StoreError) -> ReadError + Sync),
 ) -> Result<i64, ReadError> {
@@ -155,7 +155,7 @@ async fn first_young(
     Ok(between.end)
 }
 
-async fn write(location: &Location, range: Exporting, output: &Path) -> Result<(Exported, [u8; 32]), ArchiveError> {
+async fn write(location: &Location, range: Range, output: &Path) -> Result<(Exported, [u8; 32]), ArchiveError> {
     let failed = |cause| FileError::Output { path: output.to_owned(), cause };
     let mut file = Hashed { inner: NewFile::create(output, false)?, context: Context::new(&SHA256) };
     let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, &mut file);

@@ -7,6 +7,7 @@ mod export;
 mod fault;
 mod lines;
 
+pub(super) use export::read_archives;
 pub use export::{ExportError, ExportSource, Place, verify_exports};
 pub use fault::{Ends, Fault};
 
@@ -39,6 +40,13 @@ pub(super) struct Evidence<'a> {
     pub receipts: &'a [Expectation],
     /// What signed checkpoints say. Those of archived records are counted where the archives are not given.
     pub checkpoints: &'a [Expectation],
+}
+
+impl Evidence<'_> {
+    /// Receipts and checkpoints alike.
+    pub(super) fn all(self) -> Vec<Expectation> {
+        [self.receipts, self.checkpoints].concat()
+    }
 }
 
 /// The archives of a journal, as far as they can be checked without it.
@@ -89,19 +97,9 @@ pub(super) async fn verify_watched(
     let mut snapshot = store::snapshot(path).await?;
     let chain = match archived(&mut *snapshot, path).await? {
         Some(last) => Chain::behind_archive(last, evidence).map_err(tampered)?,
-        None => Chain::new(&[evidence.receipts, evidence.checkpoints].concat()),
+        None => Chain::new(&evidence.all()),
     };
     go_on(chain, snapshot, path, watch).await
-}
-
-/// Reads the archives of a journal, for [`verify_behind`]. `after` is as for [`verify_exports`].
-pub(super) fn read_archives(
-    files: &[ExportSource],
-    after: Option<Expectation>,
-    evidence: Evidence<'_>,
-    watch: &mut dyn FnMut(u64),
-) -> Result<ReadArchives, ExportError> {
-    export::read_archives(files, after, evidence, watch).map(ReadArchives)
 }
 
 /// Checks that a journal is what follows its archives.

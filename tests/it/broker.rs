@@ -1,17 +1,13 @@
 //! Broker roles: AWS itself limits each act, and names its caller.
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-use aws_root_simulator::{AccessKey, Fault, Simulator};
-use aws_sdk_sts::{
-    config::{BehaviorVersion, Region},
-    error::ProvideErrorMetadata,
-    types::PolicyDescriptorType,
-};
+use aws_credential_types::Credentials;
+use aws_root_simulator::{Fault, Simulator};
+use aws_sdk_sts::{error::ProvideErrorMetadata, types::PolicyDescriptorType};
 use rootgate::pb::{CredentialKind, TaskPolicy};
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use crate::harness::{ANALYTICS, OPERATOR, PAYMENTS, Setup, World, refused};
+use crate::harness::{ANALYTICS, OPERATOR, PAYMENTS, Setup, World, credentials, refused, sdk};
 
 const BROKER: &str = "arn:aws:iam::222222222222:role/broker";
 /// The caller's subject, as a source identity.
@@ -25,18 +21,7 @@ async fn world() -> World {
 
 /// STS as somebody of the simulated world.
 pub fn sts(aws: &Simulator, credentials: Credentials) -> aws_sdk_sts::Client {
-    let config = aws_sdk_sts::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(aws.endpoint())
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build();
-    aws_sdk_sts::Client::from_conf(config)
-}
-
-pub fn static_key(key: AccessKey) -> Credentials {
-    Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test")
+    aws_sdk_sts::Client::new(&sdk(aws, "us-east-1", credentials))
 }
 
 /// What AWS answers somebody who asks for a root session: nothing, or its error code.
@@ -102,7 +87,7 @@ async fn the_session_policy_limits_the_session_to_the_account_and_the_task() {
     let world = world().await;
     world.as_caller(OPERATOR).await.unlock_bucket(PAYMENTS, "payments-ledger").await.unwrap();
     let sent = world.aws.edit(|aws| aws.role_sessions().pop().unwrap().policies.pop().unwrap());
-    let gateway = sts(&world.aws, static_key(world.aws.access_key("gateway").unwrap()));
+    let gateway = sts(&world.aws, credentials(&world.aws, "gateway"));
     let broker = async |policy: Option<String>| {
         let call = gateway.assume_role().role_arn(BROKER).role_session_name("probe").set_policy(policy);
         let issued = call.send().await.unwrap().credentials.unwrap();

@@ -6,11 +6,7 @@ use std::{
 };
 
 use aws_root_simulator::world::{Bucket, ObjectLock};
-use aws_sdk_s3::{
-    config::{BehaviorVersion, Credentials, Region},
-    error::ProvideErrorMetadata as _,
-    primitives::ByteStream,
-};
+use aws_sdk_s3::{error::ProvideErrorMetadata as _, primitives::ByteStream};
 use rootgate::{
     clock::SystemClock,
     journal::{
@@ -24,7 +20,7 @@ use tonic::Code;
 
 use crate::{
     deploy_aws::document,
-    harness::{OPERATOR, PAYMENTS, REASON, Setup, World, answer, refused},
+    harness::{OPERATOR, PAYMENTS, REASON, Setup, World, answer, credentials, refused, s3},
 };
 
 const ORIGIN: &str = "rootgate.example.com/journal";
@@ -174,7 +170,7 @@ async fn a_bucket_with_object_lock_holds_what_nobody_can_delete() {
 
     // Neither the gateway nor who may do everything in the account of the bucket can take it away.
     for who in ["gateway", OWNERS_ADMIN] {
-        let s3 = s3(&world, who);
+        let s3 = s3(&world.aws, "eu-central-1", credentials(&world.aws, who));
         let delete = s3.delete_object().bucket(BUCKET).key(&key).version_id(&version);
         for delete in [delete.clone(), delete.bypass_governance_retention(true)] {
             assert_eq!(delete.send().await.unwrap_err().code(), Some("AccessDenied"), "{who}");
@@ -185,21 +181,9 @@ async fn a_bucket_with_object_lock_holds_what_nobody_can_delete() {
         overwrite().send().await.unwrap();
     }
     // Whoever overwrites makes a new version beside it.
-    let s3 = s3(&world, OWNERS_ADMIN);
+    let s3 = s3(&world.aws, "eu-central-1", credentials(&world.aws, OWNERS_ADMIN));
     let found = s3.get_object().bucket(BUCKET).key(&key).version_id(&version).send().await.unwrap();
     assert_eq!(found.body.collect().await.unwrap().to_vec(), body);
-}
-
-fn s3(world: &World, principal: &str) -> aws_sdk_s3::Client {
-    let key = world.aws.access_key(principal).unwrap();
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(world.aws.endpoint())
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test"))
-        .force_path_style(true);
-    aws_sdk_s3::Client::from_conf(config.build())
 }
 
 #[tokio::test]

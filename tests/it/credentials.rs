@@ -9,10 +9,7 @@ use std::{
 };
 
 use aws_root_simulator::Fault;
-use aws_sdk_s3::{
-    config::{BehaviorVersion, Credentials, Region},
-    error::ProvideErrorMetadata as _,
-};
+use aws_sdk_s3::{config::Credentials, error::ProvideErrorMetadata as _};
 use rootgate::clock::{Clock as _, SystemClock};
 use rustls::{
     RootCertStore,
@@ -24,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_rustls::TlsConnector;
 
 use crate::{
-    harness::{AUDITOR, Issuer, OPERATOR, PAYMENTS, REASON, Running, Setup, Site, config_toml, issuer, records},
+    harness::{AUDITOR, Issuer, OPERATOR, PAYMENTS, REASON, Running, Setup, Site, config_toml, issuer, records, s3},
     pki::{Identity, Pki},
 };
 
@@ -118,14 +115,7 @@ impl Desk {
         let text = |name: &str| printed[name].as_str().unwrap().to_owned();
         let token = Some(text("SessionToken"));
         let credentials = Credentials::new(text("AccessKeyId"), text("SecretAccessKey"), token, None, "process");
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(self.site.aws.endpoint())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(credentials)
-            .force_path_style(true);
-        aws_sdk_s3::Client::from_conf(config.build())
+        s3(&self.site.aws, "eu-west-1", credentials)
     }
 }
 

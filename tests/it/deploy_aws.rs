@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_root_simulator::{
     Scenario, Simulator,
     world::{CredentialStatus, IamPrincipal, RootAccessKey},
@@ -12,8 +11,8 @@ use rootgate::pb::{CredentialKind, TaskPolicy};
 use tonic::Code;
 
 use crate::{
-    broker::{assume_root, static_key, sts},
-    harness::{ANALYTICS, OPERATOR, PAYMENTS, Setup, World, refused},
+    broker::{assume_root, sts},
+    harness::{ANALYTICS, OPERATOR, PAYMENTS, Setup, World, credentials, refused, sdk},
 };
 
 const GATEWAY_ACCOUNT: &str = "222222222222";
@@ -98,7 +97,7 @@ async fn no_tier_can_do_another_tiers_task_nor_reach_the_two_accounts_at_the_top
     let aws = Simulator::start(Scenario::example()).await.unwrap();
     deploy(&aws, "gateway-role.json");
     for (tier, own) in TIERS {
-        let broker = sts(&aws, static_key(aws.access_key(&format!("rootgate-broker-{tier}")).unwrap()));
+        let broker = sts(&aws, credentials(&aws, &format!("rootgate-broker-{tier}")));
         for (_, task) in TIERS {
             assert_eq!(assume_root(&broker, ANALYTICS, task).await.is_ok(), task == own, "{tier} {task}");
         }
@@ -124,7 +123,7 @@ async fn the_trust_policy_takes_the_gateway_only_and_only_with_a_caller() {
         ("gateway", Some("alice"), "rootgate-1", Some(tags[2]), false),
         ("power-user", Some("alice"), "rootgate-1", None, false),
     ] {
-        let call = sts(&aws, static_key(aws.access_key(who).unwrap())).assume_role().role_arn(&role);
+        let call = sts(&aws, credentials(&aws, who)).assume_role().role_arn(&role);
         let call = call.role_session_name(session).set_source_identity(source_identity.map(ToOwned::to_owned));
         let call = tags.into_iter().filter(|tag| left_out != Some(*tag)).fold(call, |call, tag| {
             call.tags(Tag::builder().key(format!("rootgate:{tag}")).value("x").build().unwrap())
@@ -158,9 +157,7 @@ async fn the_scps_keep_everybody_else_from_going_around_the_gateway() {
         });
         let everybody: Vec<&str> =
             brokers.iter().map(String::as_str).chain(["gateway", "power-user", "rootgate-broker-evil"]).collect();
-        let may = async |who: &str| {
-            assume_root(&sts(&aws, static_key(aws.access_key(who).unwrap())), PAYMENTS, task).await.is_ok()
-        };
+        let may = async |who: &str| assume_root(&sts(&aws, credentials(&aws, who)), PAYMENTS, task).await.is_ok();
         for who in &everybody {
             assert!(may(who).await, "without the SCP nothing stops {who}");
         }
@@ -183,15 +180,8 @@ async fn the_scp_on_members_denies_the_root_user_and_lets_root_sessions_through(
             last_used: None,
         });
     });
-    let key = world.aws.access_key(&format!("{PAYMENTS}/root")).unwrap();
-    let config = aws_sdk_iam::Config::builder()
-        .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .region(aws_sdk_iam::config::Region::new("us-east-1"))
-        .endpoint_url(world.aws.endpoint())
-        .credentials_provider(SharedCredentialsProvider::new(static_key(key)))
-        .build();
-    let root_user = aws_sdk_iam::Client::from_conf(config);
+    let root = credentials(&world.aws, &format!("{PAYMENTS}/root"));
+    let root_user = aws_sdk_iam::Client::new(&sdk(&world.aws, "us-east-1", root));
     root_user.get_account_summary().send().await.expect("the root user may do everything");
     bind(&world.aws, PAYMENTS, "deny-root-except-assumed-root.scp.json");
     assert!(root_user.get_account_summary().send().await.is_err());

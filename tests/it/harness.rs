@@ -4,13 +4,15 @@ mod aws_token;
 mod client;
 pub mod issuer;
 mod record;
+mod sdk;
 mod site;
 
-pub use aws_token::{AUDIENCE, aws_token};
-use aws_token::{credentials, fresh_aws_token};
+use aws_token::fresh_aws_token;
+pub use aws_token::{AUDIENCE, aws_token, credentials, static_key};
 pub use client::{Client, Refusal, Token, answer, assume_root, refused, unlock_bucket, unlock_queue};
 pub use issuer::Issuer;
 pub use record::Record;
+pub use sdk::{s3, sdk};
 pub use site::{Running, Site};
 
 use std::{

@@ -17,8 +17,8 @@ use rootgate::{
 use serde_json::{Value, json};
 
 use crate::{
-    broker::{assume_root, static_key, sts},
-    harness::{OPERATOR, PAYMENTS, REASON, Setup, World},
+    broker::{assume_root, sts},
+    harness::{OPERATOR, PAYMENTS, REASON, Setup, World, credentials, static_key},
 };
 
 const QUEUE: &str = "arn:aws:sqs:eu-west-1:333333333333:payments-events";
@@ -121,7 +121,7 @@ async fn what_the_gateway_did_is_what_cloudtrail_knows() {
 #[tokio::test]
 async fn a_root_session_that_did_not_pass_through_the_gateway_is_the_one_finding() {
     let world = busy().await;
-    let management = sts(&world.aws, static_key(world.aws.access_key("org-admin").unwrap()));
+    let management = sts(&world.aws, credentials(&world.aws, "org-admin"));
     assume_root(&management, PAYMENTS, "S3UnlockBucketPolicy").await.unwrap();
     let (code, findings, _) = reconciled(arguments(&world, &delivered(&world))).await;
     assert_eq!((code, names(&findings)), (ExitCode::FAILURE, vec!["ASSUME_ROOT_OUTSIDE_GATEWAY"]));
@@ -135,7 +135,7 @@ async fn a_root_session_that_did_not_pass_through_the_gateway_is_the_one_finding
 #[tokio::test]
 async fn an_attempt_beside_the_gateway_is_found_although_aws_refused_it() {
     let world = busy().await;
-    let admin = sts(&world.aws, static_key(world.aws.access_key("payments-admin").unwrap()));
+    let admin = sts(&world.aws, credentials(&world.aws, "payments-admin"));
     assert_eq!(assume_root(&admin, PAYMENTS, "S3UnlockBucketPolicy").await.unwrap_err(), "AccessDenied");
     let (_, findings, _) = reconciled(arguments(&world, &delivered(&world))).await;
     assert_eq!(names(&findings), ["ASSUME_ROOT_OUTSIDE_GATEWAY"]);
@@ -257,7 +257,7 @@ async fn a_call_in_the_gateways_session_that_it_did_not_make_is_found() {
 #[tokio::test]
 async fn people_read_the_same_and_secrets_stay_out() {
     let world = busy().await;
-    let management = sts(&world.aws, static_key(world.aws.access_key("org-admin").unwrap()));
+    let management = sts(&world.aws, credentials(&world.aws, "org-admin"));
     assume_root(&management, PAYMENTS, "S3UnlockBucketPolicy").await.unwrap();
     let mut out = Vec::new();
     let human = ReconcileArguments { json: false, ..arguments(&world, &delivered(&world)) };

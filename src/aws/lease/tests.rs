@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, num::NonZeroU32, pin::Pin};
+use std::{collections::BTreeSet, num::NonZeroU32};
 
 use aws_root_simulator::{Fault, Scenario, Simulator};
 use futures_util::future::join_all;
@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use super::*;
 use crate::{
     aws::{
-        ActJournal, Fate, GatewayCredentials, Platform, PlatformSettings, RootSession, broker::Origin,
-        session::ROOT_SESSION_SECONDS,
+        Fate, GatewayCredentials, Platform, PlatformSettings, RootSession, broker::Origin,
+        session::ROOT_SESSION_SECONDS, testing::Confirming,
     },
-    error::{Error, ErrorReason},
+    error::ErrorReason,
     types::{BucketName, CredentialKind, Kind, QueueName, Region, TaskPolicy},
 };
 
@@ -179,22 +179,9 @@ async fn a_renewal_that_fails_leaves_no_doubt_about_the_change() {
     }
 }
 
-/// A journal in which another gateway has closed the act's intent.
-struct Closed;
-
-impl ActJournal for Closed {
-    fn keep(&self, _: String, _: String) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send + '_>> {
-        Box::pin(async { Err(Error::internal("no")) })
-    }
-
-    fn confirm(&self) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + '_>> {
-        Box::pin(async { Err(Error::new(ErrorReason::JournalUnavailable, "its intent is closed")) })
-    }
-}
-
 #[tokio::test]
 async fn an_act_that_may_not_go_on_opens_no_other_session_and_changes_nothing() {
-    let trail = Trail::with_journal(Arc::new(Closed));
+    let trail = Trail::with_journal(Arc::new(Confirming::times(0)));
     let world = open_for(TaskPolicy::S3UnlockBucketPolicy, ROOT_SESSION_SECONDS, trail).await;
     let policies = world.session.bucket_policies(&region("eu-west-1")).unwrap();
     assert!(policies.get(&ledger()).await.unwrap().is_some(), "it may look");

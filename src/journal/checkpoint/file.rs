@@ -20,7 +20,7 @@ use tokio::sync::Mutex;
 use super::{
     AnchorFileError, Checkpoint, Malformed, SignedNote,
     key_file::{MODE_OTHERS, sync_directory},
-    series,
+    series::{self, Fault},
 };
 use crate::types::NoteName;
 
@@ -87,44 +87,6 @@ impl AnchorFile {
         let done = tokio::task::spawn_blocking(move || act(&path, &origin, &mut turn));
         let done = done.await.unwrap_or_else(|error| Err(Fault::Io(io::Error::other(error))));
         done.map_err(|fault| fault.of(&self.path, doing))
-    }
-}
-
-enum Fault {
-    Io(io::Error),
-    Exposed(u32),
-    NotCheckpoints(Malformed),
-}
-
-impl From<io::Error> for Fault {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Malformed> for Fault {
-    fn from(why: Malformed) -> Self {
-        Self::NotCheckpoints(why)
-    }
-}
-
-impl From<series::NotesFault> for Fault {
-    fn from(fault: series::NotesFault) -> Self {
-        match fault {
-            series::NotesFault::Io(error) => Self::Io(error),
-            series::NotesFault::Malformed(why) => Self::NotCheckpoints(why),
-        }
-    }
-}
-
-impl Fault {
-    fn of(self, path: &Path, doing: &'static str) -> AnchorFileError {
-        let path = path.to_owned();
-        match self {
-            Self::Io(source) => AnchorFileError::Inaccessible { path, doing, source },
-            Self::Exposed(mode) => AnchorFileError::Exposed { path, mode },
-            Self::NotCheckpoints(why) => AnchorFileError::NotCheckpoints { path, why },
-        }
     }
 }
 

@@ -13,35 +13,65 @@ pub const ANCHOR_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// What begins a signature line, and no line of a checkpoint's text that rootgate writes.
 const SIGNATURE: &str = "— ";
-const NOT_TEXT: Malformed = Malformed("it is not UTF-8");
+
+/// What can be wrong with a file of checkpoints.
+pub(super) enum Fault {
+    Io(io::Error),
+    Exposed(u32),
+    NotCheckpoints(Malformed),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(why: Malformed) -> Self {
+        Self::NotCheckpoints(why)
+    }
+}
+
+impl Fault {
+    /// The same, of this file.
+    pub(super) fn of(self, path: &Path, doing: &'static str) -> AnchorFileError {
+        let path = path.to_owned();
+        match self {
+            Self::Io(source) => AnchorFileError::Inaccessible { path, doing, source },
+            Self::Exposed(mode) => AnchorFileError::Exposed { path, mode },
+            Self::NotCheckpoints(why) => AnchorFileError::NotCheckpoints { path, why },
+        }
+    }
+}
 
 /// Every checkpoint in a file, in its order; at least one.
 ///
 /// # Errors
 /// The file cannot be read, holds none, or holds anything else.
 pub fn read_checkpoints(path: &Path) -> Result<Vec<SignedNote>, AnchorFileError> {
-    let failed = |source| AnchorFileError::Inaccessible { path: path.to_owned(), doing: "read", source };
-    let wrong = |why| AnchorFileError::NotCheckpoints { path: path.to_owned(), why };
-    let malformed = |fault| match fault {
-        NotesFault::Io(source) => failed(source),
-        NotesFault::Malformed(why) => wrong(why),
-    };
-    let file = File::open(path).map_err(failed)?;
-    let mut notes = Notes::new(BufReader::new(file.take(ANCHOR_BYTES_MAX + 1)));
+    read_all(path).map_err(|fault| fault.of(path, "read"))
+}
+
+fn read_all(path: &Path) -> Result<Vec<SignedNote>, Fault> {
+    let mut notes = Notes::new(BufReader::new(File::open(path)?.take(ANCHOR_BYTES_MAX + 1)));
     let mut read = Vec::new();
-    while let Some(note) = notes.next().map_err(malformed)? {
-        read.push(note.parse().map_err(wrong)?);
+    while let Some(note) = notes.next()? {
+        read.push(note.parse()?);
     }
     let rest = notes.rest();
     if notes.whole() + rest.len() as u64 > ANCHOR_BYTES_MAX {
-        return Err(wrong(Malformed("it has more than 256 MiB")));
+        return Err(Malformed("it has more than 256 MiB").into());
     }
     // A single note may have been saved without the blank line behind it.
     if !rest.is_empty() {
-        let note = std::str::from_utf8(rest).map_err(|_| wrong(NOT_TEXT))?;
-        read.push(note.parse().map_err(wrong)?);
+        read.push(text(rest)?.parse()?);
     }
-    if read.is_empty() { Err(wrong(Malformed("it holds no checkpoint"))) } else { Ok(read) }
+    if read.is_empty() { Err(Malformed("it holds no checkpoint").into()) } else { Ok(read) }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes).map_err(|_| Malformed("it is not UTF-8"))
 }
 
 /// Notes as they are appended, read one after the other from a file of any size. Never holds more than one.
@@ -54,19 +84,13 @@ pub(super) struct Notes<R> {
     is_done: bool,
 }
 
-/// Why there is no next note.
-pub(super) enum NotesFault {
-    Io(io::Error),
-    Malformed(Malformed),
-}
-
 impl<R: BufRead> Notes<R> {
     pub(super) const fn new(reader: R) -> Self {
         Self { reader, note: Vec::new(), whole: 0, is_done: false }
     }
 
     /// The next whole note, without the blank line behind it; none at the end.
-    pub(super) fn next(&mut self) -> Result<Option<&str>, NotesFault> {
+    pub(super) fn next(&mut self) -> Result<Option<&str>, Fault> {
         if std::mem::take(&mut self.is_done) {
             self.note.clear();
         }
@@ -74,16 +98,16 @@ impl<R: BufRead> Notes<R> {
         loop {
             let begin = self.note.len();
             let room = (NOTE_BYTES_MAX + 2).saturating_sub(begin) as u64;
-            let read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.note).map_err(NotesFault::Io)?;
+            let read = self.reader.by_ref().take(room).read_until(b'\n', &mut self.note)?;
             let line = self.note.get(begin..).unwrap_or_default();
             if line == b"\n" && is_signature {
                 self.whole += self.note.len() as u64;
                 self.note.truncate(begin);
                 self.is_done = true;
-                return std::str::from_utf8(&self.note).map(Some).map_err(|_| NotesFault::Malformed(NOT_TEXT));
+                return Ok(Some(text(&self.note)?));
             }
             if self.note.len() > NOTE_BYTES_MAX {
-                return Err(NotesFault::Malformed(Malformed("a note has at most 128 KiB")));
+                return Err(Malformed("a note has at most 128 KiB").into());
             }
             if read == 0 {
                 return Ok(None);

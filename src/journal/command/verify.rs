@@ -72,10 +72,7 @@ async fn verified(
             let archives = read_archives(&files, after, evidence, watch)?;
             Ok(verify_behind(archives, journal, watch).await?)
         }
-        None => {
-            let expect = [evidence.receipts, evidence.checkpoints].concat();
-            Ok(verify_exports(&files, after, &expect, watch)?)
-        }
+        None => Ok(verify_exports(&files, after, &evidence.all(), watch)?),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use super::{Evidence, Fault, Verified, archives::ArchiveFile, chain::Chain, lines::Lines};
+use super::{Evidence, Fault, ReadArchives, Verified, archives::ArchiveFile, chain::Chain, lines::Lines};
 use crate::{
     journal::{Expectation, record::Facts},
     types::hex,
@@ -95,16 +95,16 @@ pub fn verify_exports(
     Ok(chain.verified())
 }
 
-/// Reads the archives of a journal in the same way; the journal goes on behind them.
-pub(super) fn read_archives(
+/// Reads the archives of a journal in the same way, for [`verify_behind`](super::verify_behind): the journal goes on behind them.
+pub(in super::super) fn read_archives(
     files: &[ExportSource],
     after: Option<Expectation>,
     evidence: Evidence<'_>,
     watch: &mut dyn FnMut(u64),
-) -> Result<Chain, ExportError> {
+) -> Result<ReadArchives, ExportError> {
     let mut chain = match after {
         Some(before) => Chain::segment(before, evidence).map_err(nowhere)?,
-        None => Chain::new(&[evidence.receipts, evidence.checkpoints].concat()),
+        None => Chain::new(&evidence.all()),
     };
     let mut read = 0;
     for source in files {
@@ -114,7 +114,7 @@ pub(super) fn read_archives(
         let file = ArchiveFile { first, last: chain.last(), sha256: hex(context.finish().as_ref()) };
         chain.archives().add(file);
     }
-    Ok(chain)
+    Ok(ReadArchives(chain))
 }
 
 fn nowhere((index, fault): (u64, Fault)) -> ExportError {

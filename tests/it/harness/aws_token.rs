@@ -6,7 +6,7 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use aws_root_simulator::Simulator;
+use aws_root_simulator::{AccessKey, Simulator};
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign},
     sign::v4::SigningParams,
@@ -24,7 +24,10 @@ pub fn aws_token(aws: &Simulator, principal: &str, audience: &str) -> String {
 
 /// Long-lived credentials of a role or user of the scenario.
 pub fn credentials(aws: &Simulator, principal: &str) -> Credentials {
-    let key = aws.access_key(principal).expect("the scenario has this principal");
+    static_key(aws.access_key(principal).expect("the scenario has this principal"))
+}
+
+pub fn static_key(key: AccessKey) -> Credentials {
     Credentials::new(key.access_key_id, key.secret_access_key, None, None, "test")
 }
 

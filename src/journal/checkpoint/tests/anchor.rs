@@ -241,6 +241,6 @@ fn notes_are_read_one_at_a_time_whatever_the_size_of_their_file() {
     assert_eq!((count, notes.whole(), notes.rest().len()), (4000, 100 * text.len() as u64, 0));
     // A file without end of anything.
     let mut endless = series::Notes::new(std::io::BufReader::new(std::io::repeat(b'a')));
-    assert!(matches!(endless.next(), Err(series::NotesFault::Malformed(_))));
+    assert!(matches!(endless.next(), Err(series::Fault::NotCheckpoints(_))));
     assert!(endless.held() <= 2 * (NOTE_BYTES_MAX + 2), "{}", endless.held());
 }
